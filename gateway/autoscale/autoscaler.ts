@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AutoscaleDecision } from '#shared/contract/api/autoscale.ts';
+import type { AutoscaleDecision, AutoscaleStop } from '#shared/contract/api/autoscale.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
@@ -42,7 +42,9 @@ export class Autoscaler {
   readonly #sampler: LoadSampler;
   readonly #ticks: StartStop;
   #ledAs: string | undefined;
-  #published = false;
+  #withdrawn = false;
+  /** The stop by an operator that was read last. A Redis that is emptied forgets it. */
+  #stopped: AutoscaleStop | null = null;
   #history: LoadHistory;
   #changedAt = Number.NEGATIVE_INFINITY;
   /** Why none could be added the last time, since the last change. */
@@ -75,13 +77,10 @@ export class Autoscaler {
     const token = this.#leads();
     if (token === undefined) return;
     if (rule === undefined) {
-      if (!this.#published) this.#published = await this.#autoscale.forget(token);
+      if (!this.#withdrawn) this.#withdrawn = await this.#autoscale.forget(token);
       return;
     }
-    const known = await this.#autoscale.read();
-    // A Redis that was emptied has forgotten it.
-    if (!isDeepStrictEqual(known.range, { min: rule.min, max: rule.max }))
-      await this.#autoscale.publish(token, rule);
+    const stopped = await this.#publish(token, rule);
     const state = await store.read();
     if (state.version === -1) return;
     const { facts, load } = await this.#sampler.read(state, this.#options.concurrency);
@@ -92,8 +91,7 @@ export class Autoscaler {
       'unknown' in load
         ? unknown(load.unknown)
         : decide(this.#history.add({ at: now, replicas: load }, counted), standing, rule);
-    const reason =
-      known.stopped === null ? await this.#act(token, state, decision, standing) : decision.reason;
+    const reason = stopped === null ? await this.#act(token, state, decision, standing) : decision.reason;
     const noted: AutoscaleDecision = {
       at: Math.round(clockOf(connection).now()),
       wanted: decision.wanted ?? null,
@@ -105,6 +103,20 @@ export class Autoscaler {
   }
 
   /**
+   * Makes sure that Redis knows the range.
+   * @returns the stop by an operator, if there is one.
+   */
+  async #publish(token: string, { min, max }: RuleSettings): Promise<AutoscaleStop | null> {
+    const { range, stopped } = await this.#autoscale.read();
+    // If there is no range either, Redis was emptied since this controller has published it.
+    const isEmptied = range === null && stopped === null;
+    if (!isEmptied) this.#stopped = stopped;
+    if (!isDeepStrictEqual(range, { min, max }))
+      await this.#autoscale.publish(token, { min, max }, isEmptied ? this.#stopped : null);
+    return this.#stopped;
+  }
+
+  /**
    * Forgets what was seen before another controller led.
    * @returns the token while this controller leads.
    */
@@ -112,7 +124,8 @@ export class Autoscaler {
     const token = this.#options.token();
     if (token !== this.#ledAs) {
       this.#ledAs = token;
-      this.#published = false;
+      this.#withdrawn = false;
+      this.#stopped = null;
       this.#history = new LoadHistory(this.#options.rule?.times ?? ruleTimes);
       this.#changedAt = Number.NEGATIVE_INFINITY;
     }

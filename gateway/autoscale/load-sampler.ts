@@ -42,6 +42,7 @@ export class LoadSampler {
     const facts: ReplicaFacts = { paused, statusOf: status.of };
     const counted = countedReplicas(state, facts);
     const serving = new Set(counted.filter((name) => isServing(name, state, facts)));
+    const weights = new Map(state.desired.map(({ name, weight }) => [name, weight]));
     const load: ReplicaLoad[] = [];
     for (const name of counted) {
       const worker = workers.get(name)?.load;
@@ -56,6 +57,7 @@ export class LoadSampler {
         concurrency: worker?.concurrency ?? concurrency,
         utilisation: worker?.utilisation ?? 0,
         serving: serving.has(name),
+        weight: weights.get(name) ?? 1,
         growing: (state.slowStarts.get(name)?.tenths ?? 10) < 10,
       });
     }

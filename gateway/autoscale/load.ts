@@ -11,6 +11,8 @@ export interface ReplicaLoad {
   readonly utilisation: number;
   /** Whether it takes requests now. A replica that starts, or is lost, is none that is idle. */
   readonly serving: boolean;
+  /** Its weight on the ring; unset: 1. */
+  readonly weight?: number;
   /** Whether it has only a part of its keys, because it starts slowly; unset: it has all of them. */
   readonly growing?: boolean;
 }
@@ -46,10 +48,12 @@ const nothing: Mean = { load: 0, utilisation: 0 };
 export function windowLoad(samples: readonly LoadSample[]): WindowLoad {
   const means = meansOf(samples);
   const serving = (samples.at(-1)?.replicas ?? []).filter((replica) => replica.serving);
-  const uneven = unevenAmong(serving.map(({ name }) => ({ name, ...(means.get(name) ?? nothing) })));
+  const uneven = unevenAmong(
+    serving.map(({ name, weight = 1 }) => ({ name, weight, ...(means.get(name) ?? nothing) })),
+  );
   let [load, utilisation] = [0, 0];
   for (const [name, mean] of means) {
-    const most = uneven.names.includes(name) ? uneven.counts : Infinity;
+    const most = uneven.counts.get(name) ?? Infinity;
     load += Math.min(mean.load, most);
     utilisation += Math.min(mean.utilisation, most);
   }
@@ -72,34 +76,56 @@ function meansOf(samples: readonly LoadSample[]): ReadonlyMap<string, Mean> {
   return means;
 }
 
-/** Replicas that have more than twice the mean load. */
+/** Replicas that have more than twice the mean load, for their weights. */
 export interface Uneven {
   readonly names: readonly string[];
   /** Whether the others are below their target: then the uneven ones are hot. */
   readonly othersHaveRoom: boolean;
-  /** How much of the load of each counts, as a part of its slots. */
-  readonly counts: number;
+  /** How much of the load of each of them counts, as a part of its slots. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** What is known of a replica that takes requests. */
+interface Weighted extends Mean {
+  readonly name: string;
+  readonly weight: number;
 }
 
 /**
- * One of two replicas never has more than twice the mean, so there it has to have more than four times what
- * the other one has.
+ * A replica that has half of all weight, such as one of two, never has more than twice the mean. It has to
+ * have more than four times what the others have, for their weights.
  * @param replicas those that take requests.
  * @returns the uneven ones. If the others have room, each counts as one replica that is used as it should be.
  * Otherwise it counts as twice what the others have, since new requests spread as theirs do.
  */
-export function unevenAmong(replicas: readonly (Mean & { readonly name: string })[]): Uneven {
-  const count = replicas.length;
-  const sum = replicas.reduce((all, { load }) => all + load, 0);
-  const isUneven = ({ load }: Mean): boolean =>
-    load >= target && (count === 2 ? load > 2 * hotFactor * (sum - load) : load > (hotFactor * sum) / count);
-  const others = replicas.filter((each) => !isUneven(each));
-  const mean = (of: (each: Mean) => number): number =>
-    others.reduce((all, each) => all + of(each), 0) / Math.max(1, others.length);
-  const othersHaveRoom = mean(({ utilisation }) => utilisation) < target;
-  return {
-    names: replicas.filter(isUneven).map(({ name }) => name),
-    othersHaveRoom,
-    counts: othersHaveRoom ? target : Math.max(1, hotFactor * mean(({ load }) => load)),
+export function unevenAmong(replicas: readonly Weighted[]): Uneven {
+  const sum = sumOf(replicas, ({ load }) => load);
+  const weights = sumOf(replicas, ({ weight }) => weight);
+  const isUneven = ({ load, weight }: Weighted): boolean => {
+    if (load < target || weight === weights) return false;
+    return hotFactor * weight >= weights
+      ? load / weight > (2 * hotFactor * (sum - load)) / (weights - weight)
+      : load / weight > (hotFactor * sum) / weights;
   };
+  const uneven = replicas.filter(isUneven);
+  const others = replicas.filter((each) => !uneven.includes(each));
+  const othersHaveRoom =
+    sumOf(others, ({ utilisation }) => utilisation) / Math.max(1, others.length) < target;
+  const loadForWeight =
+    sumOf(others, ({ load }) => load) /
+    Math.max(
+      1,
+      sumOf(others, (each) => each.weight),
+    );
+  const counted = ({ weight }: Weighted): number =>
+    othersHaveRoom ? target : Math.max(1, hotFactor * loadForWeight * weight);
+  return {
+    names: uneven.map(({ name }) => name),
+    othersHaveRoom,
+    counts: new Map(uneven.map((each) => [each.name, counted(each)])),
+  };
+}
+
+function sumOf(replicas: readonly Weighted[], of: (each: Weighted) => number): number {
+  return replicas.reduce((sum, each) => sum + of(each), 0);
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
+import type { Weights } from '../ring/weights.ts';
 import { withoutServer } from '../ring/upstream-positions.ts';
 import { beyondLimit } from './limit.ts';
 
@@ -10,6 +11,7 @@ export class DesiredNotes {
   readonly #maxReplicas: number;
   readonly #log: Logger;
   #names: readonly string[] = [];
+  #weights: Weights = new Map();
   #version = -1;
   #surplus = 0;
   #withoutServer = 0;
@@ -22,6 +24,11 @@ export class DesiredNotes {
   /** The replicas that were desired at the last observation. */
   get names(): readonly string[] {
     return this.#names;
+  }
+
+  /** The weights that they had. */
+  get weights(): Weights {
+    return this.#weights;
   }
 
   /** Logs the replicas that Redis lost since `/add` added them, and those that must not be started. */
@@ -45,6 +52,7 @@ export class DesiredNotes {
           'them with /rm, or add servers',
       );
     this.#names = names;
+    this.#weights = new Map(desired.map(({ name, weight }) => [name, weight]));
     this.#version = version;
     this.#surplus = surplus.size;
     this.#withoutServer = lacking.length;

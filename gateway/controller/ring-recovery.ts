@@ -49,7 +49,7 @@ export class RingRecovery {
         { replicas: notes.names },
         `Redis has lost the ring, the desired replicas and their queues; made anew from REPLICAS=${replicas}`,
       );
-    await seedReplicas(store, parameters, replicas);
+    await seedReplicas(store, parameters, replicas, notes.weights);
     // Live workers have lost their leases too, and are about to renew them.
     grace.begin();
   }

@@ -4,11 +4,12 @@ import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ObservedReplicas } from '#shared/store/ring/replica-observer.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
+import type { Comparison, ProbePair } from './comparison.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { CountWindows } from './count-windows.ts';
 import type { OutlierConfig } from './outlier-settings.ts';
 import { returnStep } from './return.ts';
-import { ejectionMs, mayBeOut, outliersAmong, remembered } from './rule.ts';
+import { ejectionMs, mayBeOut, outliersAmong, remembered, suspectAmong } from './rule.ts';
 import type { Verdict } from './rule.ts';
 
 /** A change of what is noted of a replica, with its reason in words. */
@@ -31,19 +32,31 @@ export interface PassInput {
   readonly config: OutlierConfig;
   readonly windows: CountWindows;
   readonly confirmations: Confirmations;
+  readonly comparison: Comparison;
   /** The replicas whose probes could not be sent, with the reasons. */
   readonly unsent: ReadonlyMap<string, string>;
+  /** The last probe that this controller has sent to each replica. */
+  readonly sent: ReadonlyMap<string, number>;
   /** In ms since the epoch, in Redis time. */
   readonly now: number;
   /** How long it may take until a worker's counts are known, in ms. */
   readonly reportMs: number;
 }
 
-/** @returns what has to change now about ejections: the returns first. */
-export function outlierSteps(input: PassInput): EjectionStep[] {
+/** What has to be done now. */
+export interface PassResult {
+  /** What has to change about ejections: the returns first. */
+  readonly steps: EjectionStep[];
+  /** Two replicas that are to be compared by a probe. */
+  readonly ask: ProbePair | undefined;
+}
+
+/** Decides on ejections and returns. Pure, but for what is remembered from one pass to the next. */
+export function outlierSteps(input: PassInput): PassResult {
   const returns = returnSteps(input);
   const ended = new Set(returns.filter((step) => step.do === 'end').map(({ name }) => name));
-  return [...returns, ...ejectSteps(input, ended)];
+  const { steps, ask } = ejectSteps(input, ended);
+  return { steps: [...returns, ...steps], ask };
 }
 
 /** @returns the steps that end all ejections, since outlier detection is off. */
@@ -86,7 +99,7 @@ function servingIn({ observed, memory }: PassInput): string[] {
 }
 
 function returnSteps(input: PassInput): EjectionStep[] {
-  const { observed, memory, config, unsent, now, reportMs } = input;
+  const { observed, memory, config, unsent, sent, now, reportMs } = input;
   const othersServe = servingIn(input).length > 0;
   return [...observed.ejections].flatMap(([name, ejection]): EjectionStep[] => {
     if (!isOut(ejection)) {
@@ -100,6 +113,7 @@ function returnSteps(input: PassInput): EjectionStep[] {
       counts: lease?.answers,
       hold: holdOf(name, observed),
       unsent: unsent.get(name),
+      isSent: sent.get(name) === ejection.probe,
       isAsleep: memory.get(name)?.state === 'asleep',
       othersServe,
     };
@@ -108,7 +122,7 @@ function returnSteps(input: PassInput): EjectionStep[] {
       case 'wait':
         return [];
       case 'probe':
-        return [{ do: 'probe', name, ejection: { ...ejection, probe: now }, why: 'its time is over' }];
+        return [{ do: 'probe', name, ejection: { ...ejection, probe: now }, why: step.why }];
       case 'longer': {
         const { probe: _, ...rest } = ejection;
         const count = ejection.count + 1;
@@ -125,8 +139,8 @@ function returnSteps(input: PassInput): EjectionStep[] {
   });
 }
 
-function ejectSteps(input: PassInput, ended: ReadonlySet<string>): EjectionStep[] {
-  const { observed, config, windows, confirmations, now, reportMs } = input;
+function ejectSteps(input: PassInput, ended: ReadonlySet<string>): PassResult {
+  const { observed, config, windows, confirmations, comparison, now, reportMs } = input;
   const serving = servingIn(input);
   const awake = awakeIn(input);
   const leases = observed.desired.flatMap(({ name }) => {
@@ -139,15 +153,25 @@ function ejectSteps(input: PassInput, ended: ReadonlySet<string>): EjectionStep[
   const figures = windows.observe(new Map(leases), new Set(notServing), now);
   const out = [...observed.ejections].filter(([name, each]) => isOut(each) && !ended.has(name));
   const failingOut = out.filter(([, { cause }]) => cause !== 'slow').length;
-  const found = outliersAmong(figures, failingOut, config);
+  const suspect = suspectAmong(figures, config);
+  const others = [...awake, ...serving.filter((name) => !awake.includes(name))];
+  const { ask, proof } = comparison.next(
+    suspect,
+    others.filter((name) => name !== suspect?.name),
+    (name) => readyLease(name, observed)?.answers,
+    now,
+    reportMs,
+  );
+  const found = outliersAmong(figures, failingOut, config, proof);
   const verdicts = confirmations.confirmed(found, now, reportMs);
   const room = Math.max(0, mayBeOut(serving.length + out.length, config) - out.length);
-  return verdicts.slice(0, room).map((verdict) => ({
-    do: 'eject',
+  const steps = verdicts.slice(0, room).map((verdict) => ({
+    do: 'eject' as const,
     name: verdict.name,
     ejection: ejectionOf(verdict, remembered(observed.ejections.get(verdict.name), now, config) + 1, input),
     why: verdict.detail,
   }));
+  return { steps, ask };
 }
 
 function ejectionOf(

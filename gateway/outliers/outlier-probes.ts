@@ -19,6 +19,7 @@ export class OutlierProbes {
   readonly #log: Logger;
 
   readonly #unsent = new Map<string, string>();
+  readonly #sent = new Map<string, number>();
 
   constructor(connection: Connection, log: Logger) {
     this.#connection = connection;
@@ -28,6 +29,17 @@ export class OutlierProbes {
   /** The replicas whose last probes could not be added to their queues, with the reasons. */
   get unsent(): ReadonlyMap<string, string> {
     return this.#unsent;
+  }
+
+  /** The number of the last probe that was sent to each replica. */
+  get sent(): ReadonlyMap<string, number> {
+    return this.#sent;
+  }
+
+  /** Forgets what is known of replicas that are not desired any more. */
+  keep(desired: ReadonlySet<string>): void {
+    for (const known of [this.#unsent, this.#sent])
+      for (const name of known.keys()) if (!desired.has(name)) known.delete(name);
   }
 
   /**
@@ -44,6 +56,7 @@ export class OutlierProbes {
     // If it kills the worker, it must not run again.
     const job = encodeJob(request, { gateway: '', deadline, redelivery: 'never', outlier: mark });
     this.#unsent.delete(replica);
+    this.#sent.set(replica, probe);
     this.#add(replica, id, job).catch((error: unknown) => {
       this.#unsent.set(replica, safeMessage(error));
       this.#log.warn({ replica, err: error }, 'a probe was not sent');

@@ -5,6 +5,8 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import { EjectionStore } from '#shared/store/ring/ejection-store.ts';
 import { ejectionText } from './ejection-text.ts';
+import { Comparison } from './comparison.ts';
+import type { ProbePair } from './comparison.ts';
 import { Confirmations } from './confirmations.ts';
 import { CountWindows } from './count-windows.ts';
 import { outlierSteps, stepsWhenOff } from './outlier-pass.ts';
@@ -30,6 +32,7 @@ export class OutlierWatch {
   readonly #probes: OutlierProbes;
   readonly #store: EjectionStore;
   #windows: CountWindows | undefined;
+  #comparison: Comparison | undefined;
   #confirmations = new Confirmations();
   #ledAs: string | undefined;
 
@@ -76,17 +79,38 @@ export class OutlierWatch {
     // What was counted while another controller led was judged by that one.
     if (token !== this.#ledAs) {
       this.#windows = undefined;
+      this.#comparison = undefined;
       this.#confirmations = new Confirmations();
     }
     this.#ledAs = token;
     // After an outage leases and counts are old.
     if (observed.blind) return [];
     const windows = (this.#windows ??= new CountWindows(config.intervalMs));
-    const now = clockOf(connection).now();
-    const unsent = this.#probes.unsent;
-    const confirmations = this.#confirmations;
-    const reportMs = leaseMs / 2;
-    return outlierSteps({ observed, memory, config, windows, confirmations, unsent, now, reportMs });
+    const comparison = (this.#comparison ??= new Comparison(config.intervalMs));
+    this.#probes.keep(new Set(observed.desired.map(({ name }) => name)));
+    const { steps, ask } = outlierSteps({
+      observed,
+      memory,
+      config,
+      windows,
+      confirmations: this.#confirmations,
+      comparison,
+      unsent: this.#probes.unsent,
+      sent: this.#probes.sent,
+      now: clockOf(connection).now(),
+      reportMs: leaseMs / 2,
+    });
+    if (ask !== undefined) this.#compare(ask, config.probePath);
+    return steps;
+  }
+
+  #compare({ name, other, probe }: ProbePair, path: string): void {
+    const { log } = this.#options;
+    log.info(
+      { replica: name, other },
+      `${name} fails, and no other has requests: it and ${other} are probed`,
+    );
+    for (const replica of [name, other]) this.#probes.send(replica, probe, path);
   }
 
   #count({ do: what, ejection }: EjectionStep): void {

@@ -12,6 +12,8 @@ export interface SeenEjected {
   readonly hold: 'drained' | 'paused' | undefined;
   /** Why the probe could not be added to its queue; undefined if it could. */
   readonly unsent?: string | undefined;
+  /** Whether this controller has sent the probe. The one that noted it may have ended before it sent it. */
+  readonly isSent: boolean;
   /** Its worker was ended because it was idle. */
   readonly isAsleep: boolean;
   /** Whether another replica serves. One that sleeps does. */
@@ -21,7 +23,7 @@ export interface SeenEjected {
 /** What to do with an ejected replica. `longer`: it stays out. `end`: it returns. Each has its reason. */
 export type ReturnStep =
   | { readonly do: 'wait' }
-  | { readonly do: 'probe' }
+  | { readonly do: 'probe'; readonly why: string }
   | { readonly do: 'longer'; readonly why: string }
   | { readonly do: 'end'; readonly why: string; readonly forget: boolean };
 
@@ -53,13 +55,13 @@ export function returnStep(
   if (generation === undefined && now >= until)
     return { do: 'end', why: 'its time is over, and it has no worker to probe', forget: false };
   if (probe !== undefined) return probeStep(ejection, probe, seen, config, now, reportMs);
-  return { do: now < until ? 'wait' : 'probe' };
+  return now < until ? { do: 'wait' } : { do: 'probe', why: 'its time is over' };
 }
 
 function probeStep(
   { count, limitMs }: Ejection,
   probe: number,
-  { counts, unsent }: SeenEjected,
+  { counts, unsent, isSent }: SeenEjected,
   config: OutlierConfig,
   now: number,
   reportMs: number,
@@ -68,9 +70,9 @@ function probeStep(
   if (unsent !== undefined)
     return { do: 'end', why: `its probe could not be sent: ${unsent}`, forget: false };
   if (counts === undefined || counts.probe !== probe) {
-    return now < probe + probeTimeoutMs + reportMs
-      ? { do: 'wait' }
-      : { do: 'longer', why: `it did not answer in ${probeTimeoutMs} ms` };
+    if (now < probe + probeTimeoutMs + reportMs) return { do: 'wait' };
+    if (!isSent) return { do: 'probe', why: 'the probe of another controller was not answered' };
+    return { do: 'longer', why: `it did not answer in ${probeTimeoutMs} ms` };
   }
   const { probeMs } = counts;
   if (probeMs < 0) return { do: 'longer', why: 'it answered with a 5xx status or not at all' };

@@ -1,5 +1,6 @@
 import { medianOf } from '#shared/contract/answer-counts.ts';
 import type { Ejection, EjectionCause } from '#shared/contract/ejection.ts';
+import type { Proof, Suspect } from './comparison.ts';
 import type { OutlierConfig } from './outlier-settings.ts';
 
 /** What the workers of the serving replicas have counted lately. */
@@ -43,19 +44,27 @@ const minSlowerMs = 20;
  * @param serving the replicas in the ring that are ready.
  * @param failingOut how many replicas are out of the ring because their answers failed: they count as others
  * that fail.
+ * @param proof what probes have shown of a replica that requests cannot be compared for.
  * @returns the worst first.
  */
 export function outliersAmong(
   serving: readonly ReplicaFigures[],
   failingOut: number,
   config: OutlierConfig,
+  proof?: Proof,
 ): Verdict[] {
-  if (serving.length < 2) return [];
   const failing = serving
     .toSorted((a, b) => b.failedInRow - a.failedInRow)
-    .flatMap((replica) => failingVerdict(replica, serving, failingOut, config));
+    .flatMap((replica) => failingVerdict(replica, serving, failingOut, config, proof));
   const isFailing = new Set(failing.map(({ name }) => name));
   return [...failing, ...slowVerdicts(serving, config).filter(({ name }) => !isFailing.has(name))];
+}
+
+/** @returns the replica whose answers fail in a row while no other has had requests to compare them with. */
+export function suspectAmong(serving: readonly ReplicaFigures[], config: OutlierConfig): Suspect | undefined {
+  const [only, ...others] = serving.filter(({ answered }) => answered > 0);
+  if (only === undefined || others.length > 0) return undefined;
+  return failuresInRow(only, config) === undefined ? undefined : only;
 }
 
 function failingVerdict(
@@ -63,11 +72,16 @@ function failingVerdict(
   serving: readonly ReplicaFigures[],
   failingOut: number,
   config: OutlierConfig,
+  proof: Proof | undefined,
 ): Verdict[] {
   const { name, generation, answered, failed } = replica;
   const found = failuresInRow(replica, config);
   if (found === undefined || answered === 0) return [];
   const others = serving.filter((other) => other !== replica && other.answered > 0);
+  if (others.length === 0 && proof?.name === name && proof.generation === generation) {
+    const detail = `${found.count} ${words[found.cause]}; a probe failed here, and not at ${proof.other}`;
+    return [{ name, generation, cause: found.cause, detail }];
+  }
   const shares = [
     // One with such a row of its own fails now, however many of its answers were right before.
     ...others.map((other) =>

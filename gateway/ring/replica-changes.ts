@@ -159,15 +159,17 @@ function addedPositions(state: RingState, add: readonly RingMember[]): Map<strin
 
 /**
  * Makes S1, S2 … Sn the desired replicas of a new namespace. Does nothing if any replica was ever desired.
+ * @param weights that they had before Redis lost the ring.
  */
 export async function seedReplicas(
   store: RingStore,
   parameters: RingParameters,
   count: number,
+  weights: Weights = new Map(),
 ): Promise<void> {
   const names = Array.from({ length: count }, (_, at) => `S${at + 1}`);
   await store.changeDesired((state) =>
-    state.version === -1 ? { add: placeAll(state, names, parameters), remove: [] } : undefined,
+    state.version === -1 ? { add: placeAll(state, names, parameters, weights), remove: [] } : undefined,
   );
 }
 

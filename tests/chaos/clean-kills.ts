@@ -37,11 +37,15 @@ const repeatedMs = 30_000;
 
 export const killKind = 'kill -9 worker';
 
-/** @returns the kills that can be judged, each with its bound. */
+/**
+ * @param aloneMs the bound on answers while nothing is wrong except one killed worker.
+ * @returns the kills that can be judged, each with its bound.
+ */
 export function cleanKills(
   done: readonly DoneFault[],
   calms: readonly Calm[],
   otherDeaths: readonly Death[],
+  aloneMs = maxAloneMs,
 ): CleanKill[] {
   const deaths = [
     ...done.flatMap(({ kind, replica, at }) =>
@@ -60,14 +64,19 @@ export function cleanKills(
     const earlier = deaths.filter(
       (death) => death.replica === replica && death.at < at && at - death.at < repeatedMs,
     ).length;
-    const maxMs = maxAloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
+    const maxMs = aloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
     return [{ calmSince: before.from, at, over: after.from, detail, maxMs }];
   });
 }
 
-/** @returns the time from the first send of a request to its final answer, in ms. */
+/**
+ * @returns the time from the first send of a request to its final answer, in ms. What came before a refusal
+ * for its rate is left out: nothing of the request was accepted, and the rate is no fault.
+ */
 function timeOf(record: RequestRecord): number {
-  return endedAt(record) - sentAt(record);
+  const { attempts } = record;
+  const refused = attempts.findLastIndex(({ result }) => result.kind === 'answer' && result.status === 429);
+  return endedAt(record) - (attempts[refused + 1]?.sent ?? sentAt(record));
 }
 
 /**

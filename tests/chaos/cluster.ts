@@ -14,7 +14,7 @@ import type { Store } from './store.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { now } from './clock.ts';
-import { areAsleep, ringReplicas } from './uneven/watch-ring.ts';
+import { areAsleep, keptOut, ringReplicas } from './uneven/watch-ring.ts';
 import { isRunning } from './process-state.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly redis?: 'single' | 'sentinel' | 'cluster';
   /** Settings of all processes, in addition to those that the cluster sets. */
   readonly settings?: NodeJS.ProcessEnv;
+  /** Further settings of one gateway or controller, such as `controller-2`, and of its workers. */
+  readonly settingsOf?: (member: string) => NodeJS.ProcessEnv;
 }
 
 /** A gateway or controller. It can be restarted with the same role, name and port. */
@@ -50,6 +52,7 @@ const timeoutMs = 40_000;
 export class Cluster {
   readonly #folder: string;
   readonly #settings: NodeJS.ProcessEnv;
+  readonly #settingsOf: (member: string) => NodeJS.ProcessEnv;
   readonly #workshop: Workshop;
   readonly store: Store;
   readonly #keys: Keys;
@@ -64,10 +67,12 @@ export class Cluster {
     store: Store,
     ledgerDirectory: string,
     settings: NodeJS.ProcessEnv,
+    settingsOf: (member: string) => NodeJS.ProcessEnv,
   ) {
     this.#workshop = workshop;
     this.#folder = folder;
     this.#settings = settings;
+    this.#settingsOf = settingsOf;
     this.store = store;
     this.#keys = createKeys(keyPrefix(store.urlOf('worker'), namespace));
     this.ledgerDirectory = ledgerDirectory;
@@ -82,14 +87,16 @@ export class Cluster {
     await mkdir(ledgerDirectory, { recursive: true });
     const directory = join(folder, 'redis');
     const store = await startStore(options.redis ?? 'single', directory, workshop.redisBinary);
-    const cluster = new Cluster(workshop, folder, store, ledgerDirectory, {
+    const settings = {
       WORKER_REDIS_URL: store.urlOf('worker'),
       HANDLER: handler,
       LEDGER_DIRECTORY: ledgerDirectory,
       LOG_LEVEL: 'info',
       REPLICAS: String(options.replicas),
       ...options.settings,
-    });
+    };
+    const { settingsOf = () => ({}) } = options;
+    const cluster = new Cluster(workshop, folder, store, ledgerDirectory, settings, settingsOf);
     try {
       const start = async (role: 'gateway' | 'controller', at: number): Promise<Member> => {
         const name = `${role}-${at + 1}`;
@@ -174,8 +181,8 @@ export class Cluster {
 
   /**
    * @param replicas how many replicas to expect; by default the number of desired ones.
-   * @returns whether every gateway has all replicas in its ring and each of them sleeps or has a ready,
-   * running worker.
+   * @returns whether every gateway has all replicas in its ring, but those that are ejected or drained, and
+   * each of them sleeps or has a ready, running worker.
    */
   async isHealthy(replicas?: number): Promise<boolean> {
     const names = await this.desired();
@@ -186,11 +193,12 @@ export class Cluster {
     // A lease outlives a worker that died with its controller, and it does not show that a worker is frozen.
     const alive = await Promise.all(ready.map(isRunning));
     const idle = names.filter((_, at) => leases[at] === undefined);
-    const asleep =
-      idle.length > 0 && areAsleep(await ringReplicas(this.targets[0] ?? ''), idle) ? idle.length : 0;
-    if (alive.filter(Boolean).length + asleep !== wanted) return false;
     const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
-    return seen.every((each) => each === wanted);
+    const isWhole = idle.length === 0 && seen.every((each) => each === wanted);
+    const shown = isWhole ? [] : await ringReplicas(this.targets[0] ?? '');
+    const asleep = idle.length > 0 && areAsleep(shown, idle) ? idle.length : 0;
+    if (alive.filter(Boolean).length + asleep !== wanted) return false;
+    return isWhole || seen.every((each) => each === wanted - keptOut(shown).length);
   }
 
   /** Resolves when the replica has a ready worker of a newer generation. */
@@ -285,7 +293,13 @@ export class Cluster {
     return startProgram({
       command: process.execPath,
       args: [gatewayMain],
-      env: { ...this.#settings, REDIS_URL: this.store.urlOf(role), ROLE: role, PORT: new URL(url).port },
+      env: {
+        ...this.#settings,
+        ...this.#settingsOf(name),
+        REDIS_URL: this.store.urlOf(role),
+        ROLE: role,
+        PORT: new URL(url).port,
+      },
       cwd: this.#workshop.folder,
       logFile: join(this.#folder, `${name}.log`),
       ready: new RegExp(`^ringpost ${role} ready`),

@@ -23,9 +23,11 @@ export interface LoadOptions {
    * In addition to the connections, sends a request at this interval without waiting for earlier ones, in ms.
    */
   readonly alsoEveryMs?: number;
+  /** How many of the connections are in use now; all by default. */
+  readonly inUse?: () => number;
   /** How long a connection pauses between two requests, in ms. */
   readonly restMs?: number;
-  /** Whether a request that is answered 503 is sent again; true by default. */
+  /** Whether a request that is answered 503 or 429 is sent again; true by default. */
   readonly retries503?: boolean;
 }
 
@@ -33,11 +35,13 @@ export interface LoadOptions {
 const boundMs = 60_000;
 /** `Retry-After` is obeyed only up to this wait, in ms, since its unit is seconds. */
 const maxPauseMs = 200;
+/** How often a connection that is not in use looks whether it is now, in ms. */
+const unusedMs = 50;
 
 /**
  * A client that keeps its connections busy and retries as HTTP allows. If a request was certainly not
- * accepted (refused connection, 503), it sends it again. If a request may have been accepted, it sends it
- * again only if the method is idempotent (RFC 9110 9.2.2).
+ * accepted (refused connection, 503, 429), it sends it again. If a request may have been accepted, it sends
+ * it again only if the method is idempotent (RFC 9110 9.2.2).
  */
 export class Load {
   readonly #options: LoadOptions;
@@ -95,8 +99,12 @@ export class Load {
   }
 
   async #keepBusy(slot: number): Promise<void> {
-    const { restMs } = this.#options;
+    const { restMs, inUse = () => Infinity } = this.#options;
     while (!this.#stopped) {
+      if (slot >= inUse()) {
+        await delay(unusedMs);
+        continue;
+      }
       await this.#once(slot);
       if (restMs !== undefined) await delay(restMs);
     }
@@ -148,7 +156,7 @@ export class Load {
       case 'silence':
         return undefined;
       case 'answer':
-        if (result.status !== 503 || !retries503) return undefined;
+        if ((result.status !== 503 && result.status !== 429) || !retries503) return undefined;
         return Math.min((result.retryAfter ?? 0) * 1000, maxPauseMs) + random.between(0, 50);
       default:
         return result satisfies never;

@@ -31,7 +31,7 @@ async function main(asked: CommandLine): Promise<number> {
   const results: Result[] = [];
   for (const { family, scenario } of chosen) {
     const first = asked.seed ?? randomInt(2 ** 31);
-    const runs = family === 'soak' ? asked.soaks : 1;
+    const runs = family.startsWith('soak') ? asked.soaks : 1;
     for (let at = 0; at < runs; at += 1) {
       results.push({ ...(await play(scenario, workshop, asked, first + at)), family });
     }

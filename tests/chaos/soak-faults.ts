@@ -60,23 +60,27 @@ const onRedis =
     return { kind, detail: maxMs === 0 ? '' : `for ${ms} ms`, act: () => act(cluster, ms) };
   };
 
-const addOrRemove: Choose = async ({ cluster, random, meanwhile }) => {
-  const names = await cluster.desired();
-  const adds = names.length < maxReplicas - 1 || (names.length < maxReplicas && random.next() < 0.5);
-  const { url } = random.pick(cluster.gateways);
-  const victim = random.pick(names);
-  const act = async (): Promise<void> =>
-    meanwhile(async () => {
-      // It may fail because the gateway or Redis is down. The soak does not depend on it.
-      await (adds ? changeReplicas(url, 'add', []) : changeReplicas(url, 'rm', [victim])).catch(
-        () => undefined,
-      );
-    });
-  return adds ? { kind: '/add', detail: '', act } : { kind: '/rm', detail: victim, act };
-};
+/** Adds a replica or removes one. @param after is called with the gateway that was asked. */
+export const addOrRemove =
+  (after: (url: string) => Promise<void> = async () => undefined): Choose =>
+  async ({ cluster, random, meanwhile }) => {
+    const names = await cluster.desired();
+    const adds = names.length < maxReplicas - 1 || (names.length < maxReplicas && random.next() < 0.5);
+    const { url } = random.pick(cluster.gateways);
+    const victim = random.pick(names);
+    const act = async (): Promise<void> =>
+      meanwhile(async () => {
+        // It may fail because the gateway or Redis is down. The soak does not depend on it.
+        await (adds ? changeReplicas(url, 'add', []) : changeReplicas(url, 'rm', [victim])).catch(
+          () => undefined,
+        );
+        await after(url);
+      });
+    return adds ? { kind: '/add', detail: '', act } : { kind: '/rm', detail: victim, act };
+  };
 
-/** All kinds of faults. Each entry is equally likely. */
-const kinds: readonly Choose[] = [
+/** Kinds of faults that hit any system. Each entry is equally likely. */
+export const anyKinds: readonly Choose[] = [
   onWorker('kill -9 worker', 'SIGKILL'),
   onWorker('kill -9 worker', 'SIGKILL'),
   onWorker('kill -9 worker', 'SIGKILL'),
@@ -112,7 +116,6 @@ const kinds: readonly Choose[] = [
   onRedis('FLUSHALL', 0, async ({ redis }) => {
     await redis.flushall();
   }),
-  addOrRemove,
   streamsComeAndGo,
   streamsComeAndGo,
   streamsComeAndGo,
@@ -120,7 +123,7 @@ const kinds: readonly Choose[] = [
 ];
 
 /** @returns a random fault that is possible now. */
-export async function chooseFault(playground: Playground): Promise<SoakFault> {
+export async function chooseFault(playground: Playground, kinds: readonly Choose[]): Promise<SoakFault> {
   for (;;) {
     const names = await playground.cluster.desired();
     const fault = names.length === 0 ? undefined : await playground.random.pick(kinds)(playground);

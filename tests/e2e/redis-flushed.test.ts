@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import type { RingView } from '#shared/contract/ring-view.ts';
 import { createKeys } from '#shared/store/keys/keys.ts';
-import { add } from '../fixtures/admin-calls.ts';
+import { add, callJson } from '../fixtures/admin-calls.ts';
 import { mixedLoad, doubledPosts, tally } from '../fixtures/mixed-load.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
@@ -28,6 +29,7 @@ it('reports what a flush of Redis under load lost, and serves everything again w
   });
   const { url } = command;
   expect((await add(url, 1, ['S9'])).status).toBe(200);
+  expect((await callJson('PUT', `${url}/-/api/replicas/S2/weight`, { weight: 3 })).status).toBe(200);
   const load = mixedLoad(url, { gets: 40, posts: 4, ms: 200 });
   const { wait } = createKeys('ringpost').unfinished('S1');
   await expect.poll(() => own.redis.llen(wait), { timeout: 10_000 }).toBeGreaterThan(2);
@@ -43,6 +45,9 @@ it('reports what a flush of Redis under load lost, and serves everything again w
   await expect
     .poll(async () => (await (await fetch(`${url}/rep`)).json()) as object, { timeout: 3000 })
     .toMatchObject({ message: { replicas: ['S1', 'S2'] } });
+  // The controller remembers the weights.
+  const { replicas } = (await (await fetch(`${url}/-/ring`)).json()) as RingView; // as the route answers
+  expect(replicas.map(({ name, weight }) => `${name} ${weight}`)).toEqual(['S1 1', 'S2 3']);
   const answers = await load.stop();
   const allowed = [
     'GET 200',

@@ -76,9 +76,23 @@ it('without AUTOSCALE nothing is written, and nothing can be stopped', async () 
   expect(await autoscale.read()).toMatchObject({ configured: false, enabled: false, stopped: null });
   expect(await system().redis.exists(system().keys.autoscale)).toBe(0);
   await autoscale.publish(token, range);
-  await autoscale.setStopped({ by: 'operator', at: 5 });
   expect(await autoscale.forget(token)).toBe(true);
   expect(await system().redis.exists(system().keys.autoscale)).toBe(0);
+});
+
+it('a leading controller without AUTOSCALE keeps the stop of an operator, for one that has it', async () => {
+  const { store, autoscale, token } = await begin();
+  await autoscale.publish(token, range);
+  await autoscale.setStopped({ by: 'operator', at: 5 });
+  await autoscale.decided(token, { at: 1, wanted: 2, replicas: 2, reason: 'x', hot: [] });
+  expect(await autoscale.forget(token)).toBe(true);
+  const stopped = { by: 'operator', at: 5 };
+  const nothing = { configured: false, range: null, decision: null, change: null };
+  expect(await autoscale.read()).toEqual({ ...nothing, enabled: false, stopped });
+  await autoscale.publish(token, range);
+  expect(await autoscale.read()).toMatchObject({ configured: true, enabled: false, stopped });
+  const state = await store.read();
+  expect(await autoscale.scale(token, state, adding(state, 'S3'), noted)).toBe('refused');
 });
 
 it('what cannot be read is left out, and a stop that cannot be read is a stop', async () => {

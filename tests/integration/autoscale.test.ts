@@ -126,6 +126,30 @@ describe('with AUTOSCALE', () => {
     await stop();
   });
 
+  it('stays stopped if the leading controller has no AUTOSCALE for a while, and if Redis forgets it', async () => {
+    const running = await start('2..4', { REPLICAS: '3' });
+    expect((await change(running, 'rm', ['S2'])).status).toBe(200);
+    const { stopped: stop } = await shown(running);
+    // The controller has read it.
+    await expect
+      .poll(async () => (await shown(running)).decision?.at ?? 0, wait)
+      .toBeGreaterThan((stop?.at ?? Infinity) + times.tickMs);
+    await system().redis.del(system().keys.autoscale);
+    const stopped = { configured: true, enabled: false, stopped: { by: 'rm' } };
+    await expect.poll(() => shown(running), wait).toMatchObject(stopped);
+    await running.stop();
+    const without = await system().start({
+      REPLICAS: '3',
+      HANDLER: workers.handler,
+      LEDGER: workers.ledger(),
+    });
+    await expect.poll(() => shown(without), wait).toMatchObject({ configured: false, enabled: false });
+    await without.stop();
+    const again = await start('2..4');
+    await expect.poll(() => shown(again), wait).toMatchObject(stopped);
+    expect(await names(again)).toEqual(['S1', 'S3']);
+  });
+
   it('removes none that an operator holds, and not the last one that serves', async () => {
     const running = await start('1..3', { REPLICAS: '3' });
     const act = (name: string, action: string): Promise<Response> =>

@@ -190,6 +190,47 @@ describe('a replica whose answers fail', () => {
   });
 });
 
+describe('a replica whose answers fail while no other has requests', () => {
+  /** S1 is busy, and S2 sleeps. @returns a key of S1. */
+  async function begin(): Promise<{ running: RunningGateway; key: string }> {
+    const running = await start({ REPLICAS: '2', SLEEP_AFTER_S: '1' });
+    const key = keyOf(running, 'S1');
+    const other = keyOf(running, 'S1', key);
+    const stopped = new AbortController();
+    onTestFinished(() => stopped.abort());
+    void (async () => {
+      while (!stopped.signal.aborted) {
+        for (const each of [key, other]) await ask(running, each, 'busy').catch(() => stopped.abort());
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    await expect.poll(() => shown(running, 'S2'), wait).toMatchObject({ state: 'asleep' });
+    return { running, key };
+  }
+
+  it('is ejected if a probe fails there and not at another one, which is woken for it', async () => {
+    const { running, key } = await begin();
+    setIlls({ S1: { status: 500 } });
+    await expect
+      .poll(() => ejectedOf(running, 'S1'), wait)
+      .toMatch(/\d+ consecutive 5xx; a probe failed here, and not at S2$/);
+    await expect.poll(() => running.gateway.watcher.ring.owner(key), wait).toBe('S2');
+    expect((await ask(running, key, 'moved')).status).toBe(200);
+    setIlls({});
+    await expect.poll(() => running.gateway.watcher.ring.owner(key), wait).toBe('S1');
+  });
+
+  it('is not ejected if the other one fails too; a probe keeps nothing awake for a minute', async () => {
+    const { running } = await begin();
+    setIlls({ S1: { status: 503 }, S2: { status: 503 } });
+    await expect.poll(probes, wait).toContain('GET /probe S2 503 outlier');
+    await expect.poll(async () => (await probes()).length, wait).toBeGreaterThan(5);
+    expect(await ejectedOf(running, 'S1')).toBe(null);
+    setIlls({});
+    await expect.poll(() => shown(running, 'S2'), wait).toMatchObject({ state: 'asleep' });
+  });
+});
+
 describe('a replica whose answers are slow', () => {
   it('is ejected if others are far faster, and its requests are finished by its worker', async () => {
     const running = await start({ OUTLIER_SLOW_FACTOR: '3', OUTLIER_MIN_REQUESTS: '5' });

@@ -93,8 +93,16 @@ describe('the load of a window', () => {
 });
 
 describe('a replica is uneven if it has more than twice the mean load', () => {
-  const among = (...loads: number[]): Uneven =>
-    unevenAmong(loads.map((load, at) => ({ name: `S${at + 1}`, load, utilisation: Math.min(1, load) })));
+  const among = (...loads: number[]): Uneven => weighted(...loads.map((load) => [load, 1] as const));
+  const weighted = (...replicas: readonly (readonly [load: number, weight: number])[]): Uneven =>
+    unevenAmong(
+      replicas.map(([load, weight], at) => ({
+        name: `S${at + 1}`,
+        weight,
+        load,
+        utilisation: Math.min(1, load),
+      })),
+    );
 
   it('and is busy', () => {
     const names = (...loads: number[]): readonly string[] => among(...loads).names;
@@ -110,8 +118,27 @@ describe('a replica is uneven if it has more than twice the mean load', () => {
   });
 
   it('then it is hot if the others have room; if not, it counts as twice what they have', () => {
-    expect(among(9, 0.5, 0.5)).toMatchObject({ othersHaveRoom: true, counts: 0.7 });
-    expect(among(9, 0.8, 0.8)).toEqual({ names: ['S1'], othersHaveRoom: false, counts: 1.6 });
+    expect(among(9, 0.5, 0.5)).toMatchObject({ othersHaveRoom: true, counts: new Map([['S1', 0.7]]) });
+    expect(among(9, 0.8, 0.8)).toEqual({
+      names: ['S1'],
+      othersHaveRoom: false,
+      counts: new Map([['S1', expect.closeTo(1.6) as number]]),
+    });
+  });
+
+  it('for its weight: one that shall have more is not hot because it has more', () => {
+    expect(weighted([1, 4], [0.25, 1], [0.25, 1]).names).toEqual([]);
+    expect(weighted([1.2, 1], [0.25, 1], [0.25, 1]).names).toEqual(['S1']);
+    // Half of all weight never has more than twice the mean.
+    expect(weighted([4, 3], [0.2, 1], [0.2, 1]).names).toEqual(['S1']);
+    expect(weighted([3, 10], [0.2, 1], [0.2, 1]).names).toEqual([]);
+    // A light one is hot sooner.
+    expect(weighted([0.8, 1], [0.8, 4], [0.8, 4]).names).toEqual(['S1']);
+    const busy = weighted([20, 2], [0.8, 1], [0.8, 1], [0.8, 1]);
+    expect(busy.counts).toEqual(new Map([['S1', expect.closeTo(3.2) as number]]));
+    expect(
+      windowLoad([{ at: 0, replicas: [replica('S1', 10, { weight: 4 }), replica('S2', 2)] }]).hot,
+    ).toEqual([]);
   });
 });
 

@@ -66,4 +66,26 @@ describe('a kill', () => {
       'GET from 50900: sent at 900, run at S1 1700, ended at 1900',
     );
   });
+
+  it('is not judged by the time in which a request was refused for its rate', () => {
+    const [found] = cleanKills([kill(50_000)], wellExceptAfter(50_000), []);
+    if (found === undefined) throw new Error('the kill was not judged');
+    const answer = (status: number) =>
+      ({
+        kind: 'answer',
+        status,
+        code: undefined,
+        id: undefined,
+        nonce: undefined,
+        replica: undefined,
+        retryAfter: undefined,
+      }) as const;
+    const attempts = [
+      { target: 0, sent: 46_000, ended: 46_010, result: answer(503) },
+      { target: 0, sent: 46_200, ended: 46_210, result: answer(429) },
+      { target: 0, sent: 50_100, ended: 50_110, result: answer(503) },
+      { target: 0, sent: 50_200, ended: 50_800, result: answer(200) },
+    ];
+    expect(slowestDuring([{ id: 'a', method: 'GET', key: 'k', attempts }], found)).toBe(700);
+  });
 });

@@ -11,7 +11,11 @@ it('a worker is idle since the first look at which it ran nothing and had starte
   expect(idleness.measure(0)).toBeUndefined();
   expect(idleness.measure(1)).toEqual({ since: 100, remembers: false });
   now = 200;
-  expect(idleness.measure(2)).toEqual({ since: 100, remembers: false });
+  // Redis's clock was set forward, and nothing is idle for longer by that.
+  expect(idleness.measure(2)).toEqual({ since: 199, remembers: false });
+  now = -5000;
+  expect(idleness.measure(3)).toEqual({ since: -5002, remembers: false });
+  now = 200;
   served.activity = 'S1 1';
   expect(idleness.measure(3)).toBeUndefined();
   served.size = 1;
@@ -19,6 +23,7 @@ it('a worker is idle since the first look at which it ran nothing and had starte
   served.size = 0;
   finished.add('a POST', 5);
   expect(idleness.measure(5)).toEqual({ since: 200, remembers: true });
+  now = 1201;
   expect(idleness.measure(1006)).toEqual({ since: 200, remembers: false });
   served.activity = 'S1 1 S2 0';
   expect(idleness.measure(1007), 'another queue is served').toBeUndefined();

@@ -7,6 +7,8 @@ import type { ReplicaState, ReplicaStatus } from '#shared/contract/replica-statu
 import type { Observed } from '../../gateway/controller/observe.ts';
 import { plan } from '../../gateway/controller/plan.ts';
 import { renderStep } from '../../gateway/controller/step.ts';
+import { Comparison } from '../../gateway/outliers/comparison.ts';
+import type { ProbePair } from '../../gateway/outliers/comparison.ts';
 import { Confirmations } from '../../gateway/outliers/confirmations.ts';
 import { CountWindows } from '../../gateway/outliers/count-windows.ts';
 import { outlierSteps, stepsWhenOff } from '../../gateway/outliers/outlier-pass.ts';
@@ -50,7 +52,13 @@ class Leader {
   now = 1000;
   readonly windows = new CountWindows(1000);
   readonly confirmations = new Confirmations();
+  readonly comparison = new Comparison(1000);
+  /** The last two replicas that were probed to compare them. */
+  asked: ProbePair | undefined;
+  readonly sent = new Map<string, number>();
   world: Observed;
+  /** Whether it sends the probes that it has noted. */
+  isAlive = true;
   readonly #counts = new Map<string, AnswerCounts>();
   #asleep: readonly string[] = [];
 
@@ -69,6 +77,17 @@ class Leader {
     this.world = { ...this.world, leases };
   }
 
+  /** A worker answers a probe. */
+  answersProbe(name: string, probe: number, probeMs: number): void {
+    const before = this.#counts.get(name) ?? counted(0, 0);
+    const counts = { ...before, probe, probeMs };
+    this.#counts.set(name, counts);
+    const leases = new Map(this.world.leases);
+    leases.set(name, { ...lease(1), answers: counts });
+    this.world = { ...this.world, leases };
+    this.#asleep = this.#asleep.filter((each) => each !== name);
+  }
+
   /** The workers of replicas end, since they are idle. */
   sleep(...names: string[]): void {
     this.#asleep = names;
@@ -79,20 +98,24 @@ class Leader {
   pass(afterMs = 1000): EjectionStep[] {
     this.now += afterMs;
     const memory = new Map([...ready([...this.world.leases.keys()]), ...inState(this.#asleep, 'asleep')]);
-    const { windows, confirmations, now } = this;
+    const { windows, confirmations, comparison, sent, now } = this;
     const input = {
       observed: this.world,
       memory,
       windows,
       confirmations,
+      comparison,
+      sent,
       now,
       reportMs: 500,
     };
-    const steps = outlierSteps({ ...input, config, unsent: new Map() });
+    const { steps, ask } = outlierSteps({ ...input, config, unsent: new Map() });
+    this.asked = ask;
     const ejections = new Map(this.world.ejections);
     for (const { name, ejection: noted } of steps) {
       if (noted === undefined) ejections.delete(name);
       else ejections.set(name, noted);
+      if (noted?.probe !== undefined && this.isAlive) this.sent.set(name, noted.probe);
     }
     const ring = new Map(
       this.world.desired.filter(({ name }) => !isOut(ejections.get(name))).map(({ name }) => [name, 1]),
@@ -156,6 +179,70 @@ describe('a leading controller', () => {
     alone.sleep('S2', 'S3');
     alone.answers('S1', 50, true);
     expect([alone.pass(), alone.pass(), alone.pass()]).toEqual([[], [], []]);
+  });
+
+  describe('whose replica fails while the others have no requests', () => {
+    /** S1 fails, and S2 and S3 sleep. @returns the probes that were sent. */
+    function fails(leader: Leader): ProbePair {
+      leader.pass();
+      leader.sleep('S2', 'S3');
+      leader.answers('S1', 50, true);
+      expect(leader.pass()).toEqual([]);
+      if (leader.asked === undefined) throw new Error('nothing was asked');
+      return leader.asked;
+    }
+
+    it('ejects it if a probe fails there, and not at another one', () => {
+      const leader = new Leader(['S1', 'S2', 'S3']);
+      const { name, other, probe } = fails(leader);
+      expect([name, other]).toEqual(['S1', 'S2']);
+      expect(leader.pass(300)).toEqual([]);
+      expect(leader.asked).toBeUndefined();
+      leader.answersProbe('S1', probe, -1);
+      expect(leader.pass(300)).toEqual([]);
+      leader.answersProbe('S2', probe, 12);
+      expect(leader.pass(300)).toEqual([]);
+      const steps = leader.pass(600);
+      expect(shown(steps)).toEqual(['eject S1']);
+      expect(steps[0]?.why).toBe('50 consecutive 5xx; a probe failed here, and not at S2');
+    });
+
+    it.each([
+      ['both answer', 5, 12],
+      ['both fail, as with a database that is away', -1, -1],
+      ['only the other one fails', 5, -1],
+    ])('does not eject it if %s, and asks the next one later', (_, own, of) => {
+      const leader = new Leader(['S1', 'S2', 'S3']);
+      const { probe } = fails(leader);
+      leader.answersProbe('S1', probe, own);
+      leader.answersProbe('S2', probe, of);
+      for (let at = 0; at < 3; at += 1) expect(leader.pass(300)).toEqual([]);
+      leader.sleep('S2', 'S3');
+      expect(leader.pass(300)).toEqual([]);
+      expect(leader.asked).toMatchObject({ name: 'S1', other: 'S3' });
+    });
+
+    it('asks again if there is no answer, and forgets it with the worker', () => {
+      const leader = new Leader(['S1', 'S2', 'S3']);
+      const { probe } = fails(leader);
+      leader.answersProbe('S1', probe, -1);
+      leader.answers('S1', 1, true);
+      leader.pass(6000);
+      expect(leader.asked).toMatchObject({ name: 'S1', other: 'S3' });
+      leader.world = { ...leader.world, leases: new Map([['S1', lease(2)]]) };
+      leader.pass(2000);
+      expect(leader.asked).toBeUndefined();
+    });
+  });
+
+  it('probes again if the one before has noted a probe and ended before it sent it', () => {
+    const leader = new Leader(['S1', 'S2', 'S3'], { ejections: new Map([['S2', ejection]]) });
+    leader.isAlive = false;
+    expect(shown(leader.pass(30_000))).toEqual(['probe S2']);
+    leader.isAlive = true;
+    expect(leader.pass(2000)).toEqual([]);
+    expect(shown(leader.pass(4000))).toEqual(['probe S2']);
+    expect(shown(leader.pass(6000))).toEqual(['longer S2']);
   });
 
   it('ends the ejection of a replica that fell asleep: its next worker is a new one', () => {

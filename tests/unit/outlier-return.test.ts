@@ -30,7 +30,14 @@ const counts: AnswerCounts = {
   probeMs: 0,
   times: [],
 };
-const seen: SeenEjected = { generation: 4, counts, hold: undefined, isAsleep: false, othersServe: true };
+const seen: SeenEjected = {
+  generation: 4,
+  counts,
+  hold: undefined,
+  isAsleep: false,
+  othersServe: true,
+  isSent: true,
+};
 
 const step = (now: number, ejection: Partial<Ejection> = {}, more: Partial<SeenEjected> = {}): string => {
   const found = returnStep({ ...base, ...ejection }, { ...seen, ...more }, config, now, 1500);
@@ -49,7 +56,7 @@ describe('an ejected replica', () => {
   it('waits for its time, then for one probe', () => {
     expect(step(2000)).toBe('wait');
     expect(step(30_999)).toBe('wait');
-    expect(step(31_000)).toBe('probe');
+    expect(step(31_000)).toBe('probe: its time is over');
     expect(step(31_500, { probe: 31_000 })).toBe('wait');
     expect(step(37_499, { probe: 31_000 })).toBe('wait');
     expect(step(37_500, { probe: 31_000 })).toBe('longer: it did not answer in 5000 ms');
@@ -59,6 +66,9 @@ describe('an ejected replica', () => {
     expect(step(31_500, { probe: 31_000 }, probed(12))).toBe('end: it answered a probe after 12 ms');
     expect(step(31_500, { probe: 31_000 }, probed(-1))).toMatch(/^longer: it answered with a 5xx/);
     expect(step(31_500, { probe: 31_000 }, { unsent: 'no right' })).toMatch(/^end: its probe could not be/);
+    // A controller that ended before it sent the probe.
+    expect(step(37_499, { probe: 31_000 }, { isSent: false })).toBe('wait');
+    expect(step(37_500, { probe: 31_000 }, { isSent: false })).toMatch(/^probe: the probe of another/);
     // The result of an earlier probe says nothing.
     expect(step(31_500, { probe: 31_400 }, probed(12))).toBe('wait');
   });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { JobData } from '#shared/contract/job.ts';
 import { RecentIds } from './recent-ids.ts';
 
 /**
@@ -13,6 +14,11 @@ const lossWindowMs = 60_000;
 const maxIds = 1_000_000;
 /** How often a waiting request checks for room, in ms. */
 const pollIntervalMs = 50;
+
+/** @returns whether a request must not run twice. A probe of outlier detection changes nothing. */
+export function isRunOnce({ redelivery, outlier }: Pick<JobData, 'redelivery' | 'outlier'>): boolean {
+  return redelivery === 'never' && outlier?.probe === undefined;
+}
 
 /**
  * Remembers the requests that must not run twice and that this worker has run. A Redis that is killed forgets

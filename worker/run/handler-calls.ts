@@ -20,6 +20,7 @@ import { isStream } from '../stream/started-stream.ts';
 import type { GatheredStart, StartedStream } from '../stream/started-stream.ts';
 import { decideOnHead } from '../stream/stream-decision.ts';
 import type { StreamDecision } from '../stream/stream-decision.ts';
+import { isRunOnce } from './finished-runs.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import { abortedReply, handlerFailedReply } from '../reply/run-problems.ts';
 import { HandlerFailures } from '../handlers/handler-failures.ts';
@@ -203,7 +204,7 @@ export class HandlerCalls {
     const now = performance.now();
     running.end(now);
     this.#tally(job, running, reply?.status, now);
-    if (job.redelivery === 'never') this.#options.finished.add(id, now);
+    if (isRunOnce(job)) this.#options.finished.add(id, now);
     return reply;
   }
 }

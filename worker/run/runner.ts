@@ -16,6 +16,7 @@ import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
+import { isRunOnce } from './finished-runs.ts';
 import { notStartedReply } from './handler-calls.ts';
 import { JobAnswers } from './job-answers.ts';
 import type { JobAnswersOptions } from './job-answers.ts';
@@ -147,8 +148,7 @@ export class Runner {
       }
       const { attempt } = turn;
       const hasStoredBody = storedBody(job);
-      if (job.redelivery === 'never' && !finished.hasRoom(performance.now()))
-        await this.#waitForRoom(id, running);
+      if (isRunOnce(job) && !finished.hasRoom(performance.now())) await this.#waitForRoom(id, running);
       if (!slots.tryAcquire()) await slots.acquire();
       let isOurs: boolean | undefined = true;
       let reply: HandlerReply | undefined;
@@ -204,7 +204,7 @@ export class Runner {
     void ended.then((end) => {
       this.#streaming.take(id);
       stopHolding();
-      if (job.redelivery === 'never') finished.add(id, performance.now());
+      if (isRunOnce(job)) finished.add(id, performance.now());
       if (end === 'left') return;
       turns.leave(id, job);
       if (!storedBody(job)) return;

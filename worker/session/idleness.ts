@@ -11,6 +11,7 @@ export class Idleness {
   readonly #served: Pick<ServedQueues, 'size' | 'activity'>;
   readonly #finished: Pick<FinishedRuns, 'remembers'>;
   readonly #clock: Pick<RedisClock, 'now'>;
+  /** On the `performance.now()` clock: Redis's clock may be set meanwhile. */
   #since: number | undefined;
   #activity: string | undefined;
 
@@ -33,9 +34,9 @@ export class Idleness {
     const { size, activity } = this.#served;
     const isIdle = size === 0 && activity === this.#activity;
     this.#activity = activity;
-    this.#since = isIdle ? (this.#since ?? Math.round(this.#clock.now())) : undefined;
-    return this.#since === undefined
-      ? undefined
-      : { since: this.#since, remembers: this.#finished.remembers(now) };
+    this.#since = isIdle ? (this.#since ?? now) : undefined;
+    if (this.#since === undefined) return undefined;
+    const since = Math.round(this.#clock.now() - (now - this.#since));
+    return { since, remembers: this.#finished.remembers(now) };
   }
 }

@@ -52,13 +52,19 @@ export class AutoscaleStore {
 
   /**
    * Says that the leading controller scales within a range. From then on `/add` and `/rm` stop it.
+   * @param stopped the stop that a Redis that was emptied has forgotten; null if there was none.
    * @returns false if another controller leads.
    */
-  publish(token: string, { min, max }: ReplicaRange): Promise<boolean> {
-    return this.#note(token, [['range', `${min}..${max}`]]);
+  publish(token: string, { min, max }: ReplicaRange, stopped: AutoscaleStop | null = null): Promise<boolean> {
+    const range = ['range', `${min}..${max}`] as const;
+    return this.#note(token, stopped === null ? [range] : [range, ['stopped', stopText(stopped)]]);
   }
 
-  /** Forgets all of it: the leading controller does not scale. @returns false if another controller leads. */
+  /**
+   * Says that the leading controller does not scale. A stop by an operator stays: another controller, or the
+   * next start, may have the setting again.
+   * @returns false if another controller leads.
+   */
   forget(token: string): Promise<boolean> {
     return this.#note(token, []);
   }

@@ -1,3 +1,4 @@
+import { isOut } from '../../contract/ejection.ts';
 import type { Ejection } from '../../contract/ejection.ts';
 import type { Logger } from '../../process/logger.ts';
 import { keysOf } from '../redis/access.ts';
@@ -21,7 +22,8 @@ export class EjectionStore {
   }
 
   /**
-   * Notes which replicas are ejected. Only the leading controller may.
+   * Notes which replicas are ejected. A replica that is out leaves the ring in the same step, so that no
+   * request goes there any more. Only the leading controller may.
    * @param token the leadership's token.
    * @param version the version of the ring for which that was decided; with another one nothing is changed.
    * @param changes the ejection of each replica; undefined removes it.
@@ -31,10 +33,13 @@ export class EjectionStore {
     version: number,
     changes: readonly { readonly name: string; readonly ejection: Ejection | undefined }[],
   ): Promise<'changed' | 'outdated' | 'deposed'> {
-    const textOf = (ejection?: Ejection): string => (ejection === undefined ? '' : JSON.stringify(ejection));
-    const ejections = changes.map(({ name, ejection }) => [name, textOf(ejection)] as const);
+    const noted = changes.map(({ name, ejection }) => ({
+      name,
+      ejection: ejection === undefined ? '' : JSON.stringify(ejection),
+      leaves: isOut(ejection),
+    }));
     return this.#repair.withRepair(
-      () => this.#run(changeEjections, { token, version, ejections }),
+      () => this.#run(changeEjections, { token, version, changes: noted }),
       () => expectedOfRing(keysOf(this.#connection)),
     );
   }

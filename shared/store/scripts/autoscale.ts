@@ -1,7 +1,7 @@
 import { script } from './script.ts';
 import type { LeaderChange } from './ring.ts';
 
-/** Notes what autoscaling may do and has decided; without fields, forgets all of it. */
+/** Notes what autoscaling may do and has decided; without fields, forgets that. A stop stays. */
 export const noteAutoscale = script<
   { token: string; fields: readonly (readonly [name: string, value: string])[] },
   LeaderChange

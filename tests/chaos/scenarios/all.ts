@@ -2,6 +2,7 @@ import { badTraffic } from '../bad-traffic/family.ts';
 import type { Scenario } from '../scenario.ts';
 import { streams } from '../streams/family.ts';
 import { unevenLoad } from '../uneven/family.ts';
+import { soakEverything } from '../uneven/soak-everything.ts';
 import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
 import { failover } from './failover.ts';
@@ -16,14 +17,22 @@ import { soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
-export type FamilyName = 'faults' | 'failover' | 'proxies' | 'bad-traffic' | 'streams' | 'load' | 'soak';
+export type FamilyName =
+  | 'faults'
+  | 'failover'
+  | 'proxies'
+  | 'bad-traffic'
+  | 'streams'
+  | 'load'
+  | 'soak'
+  | 'soak-everything';
 
 export interface Family {
   readonly name: FamilyName;
   readonly scenarios: readonly Scenario[];
 }
 
-/** All scenarios, in the order in which they run. The soak is last. */
+/** All scenarios, in the order in which they run. The soaks are last. */
 export const families: readonly Family[] = [
   {
     name: 'faults',
@@ -47,4 +56,5 @@ export const families: readonly Family[] = [
   { name: 'streams', scenarios: streams },
   { name: 'load', scenarios: unevenLoad },
   { name: 'soak', scenarios: [soak] },
+  { name: 'soak-everything', scenarios: [soakEverything] },
 ];

@@ -4,8 +4,10 @@ import { aboutSlowest, cleanKills, maxAloneMs, slowestDuring } from '../clean-ki
 import type { CleanKill, Death, DoneFault } from '../clean-kills.ts';
 import { now } from '../clock.ts';
 import type { LedgerLine } from '../ledger.ts';
-import type { Scenario } from '../scenario.ts';
-import { chooseFault } from '../soak-faults.ts';
+import type { LoadOptions } from '../load.ts';
+import type { Outcome, Scenario, ScenarioContext } from '../scenario.ts';
+import type { Choose } from '../soak-fault.ts';
+import { addOrRemove, anyKinds, chooseFault } from '../soak-faults.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import type { Run } from '../stage.ts';
 import { HealthWatch } from '../wholeness.ts';
@@ -14,85 +16,136 @@ import type { Calm } from '../wholeness.ts';
 /** A request runs at most five times before it is poison. A `FLUSHALL` may erase the count once. */
 const maxPoisonRuns = 10;
 
-export const soak: Scenario = {
+/** What differs between soaks. */
+export interface SoakKind {
+  readonly name: string;
+  /** Its first part; what all soaks expect follows. */
+  readonly what: string;
+  readonly replicas: number;
+  readonly kinds: readonly Choose[];
+  /** The bound on answers while nothing is wrong except one killed worker, in ms. */
+  readonly aloneMs: number;
+  /** Of all processes. */
+  readonly settings?: NodeJS.ProcessEnv;
+  readonly settingsOf?: (member: string) => NodeJS.ProcessEnv;
+  /** The load of one run. */
+  readonly load?: (seed: number) => Partial<LoadOptions>;
+  /** What a run has to show besides, for the note, and what it did not. */
+  readonly shows?: (run: Run, folder: string) => Promise<Shown>;
+}
+
+export interface Shown {
+  readonly notes: readonly string[];
+  readonly unmet: readonly string[];
+}
+
+const ofEverySoak = (aloneMs: number): string =>
+  'Nothing is lost, no POST runs twice, every GET ends in 2xx. If a worker is killed and nothing else is ' +
+  `wrong, no answer takes ${aloneMs / 1000} s. If a worker of the same replica died in the half minute ` +
+  'before, there may be suspects, which run first: the bound is then longer by 5 s and by the delay after ' +
+  'which a crash loop restarts. A GET of the load that was running at three deaths may be taken for a ' +
+  'poison request and end in 502 `worker_died`; the note counts these.';
+
+const faultsOfEverySoak =
+  'kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis; cut connections; Redis full, ' +
+  'read-only or emptied; replicas added and removed; streams, each byte of which is checked; and bad ' +
+  'traffic: requests that end their workers, floods of hostile heads, clients that leave, giant answers, ' +
+  'handlers that compute for seconds or fail after they have answered, garbled jobs.';
+
+/** @returns the scenario of a soak. */
+export function soakOf(kind: SoakKind): Scenario {
+  const { name, what, aloneMs } = kind;
+  return {
+    name,
+    description: `${what} ${ofEverySoak(aloneMs)}`,
+    run: (context) => play(kind, context),
+  };
+}
+
+export const soak = soakOf({
   name: 'soak',
-  description:
-    'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 ' +
-    'to 4 s: kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis; cut connections; ' +
-    'Redis full, read-only or emptied; replicas added and removed; streams, each byte of which is ' +
-    'checked; and bad traffic: requests that end ' +
-    'their workers, floods of hostile heads, clients that leave, giant answers, handlers that compute for ' +
-    'seconds or fail after they have answered, garbled jobs. Nothing is lost, no POST runs twice, every ' +
-    'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
-    `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
-    'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
-    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and ' +
-    'end in 502 `worker_died`; the note counts these.',
-  run: async (context) => {
-    const { seconds } = context;
-    const done: DoneFault[] = [];
-    let calms: readonly Calm[] = [];
-    const run = await underLoad(
-      context,
-      { gateways: 3, controllers: 2, replicas: 5, mayMistakeForPoison: true },
-      async ({ cluster, random, fault }) => {
-        const healthWatch = new HealthWatch(cluster);
-        const background: Promise<void>[] = [];
-        const failures: unknown[] = [];
-        const meanwhile = (work: () => Promise<void>): void => {
-          background.push(work().catch((error: unknown) => void failures.push(error)));
-        };
-        const disturbMeanwhile = (work: () => Promise<void>): void =>
-          meanwhile(() => healthWatch.during(work()));
-        const end = now() + seconds * 1000;
-        for (;;) {
-          await delay(random.between(1000, 4000));
-          if (now() > end) break;
-          const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile });
-          healthWatch.disturb();
-          done.push({ ...chosen, at: now() });
-          await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
-          healthWatch.disturb();
-        }
-        await Promise.all(background);
-        try {
-          if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
-          await cluster.untilHealthy();
-        } finally {
-          await healthWatch.stop();
-          ({ calms } = healthWatch);
-        }
-      },
-    );
-    const { verdict, ledger } = run;
-    const kills = judgeKills(run, cleanKills(done, calms, deathsOf(ledger)), context.workshop.say);
-    const poisons = Map.groupBy(
-      ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
-      ({ id }) => id,
-    );
-    const maxRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
-    const unmet = [
-      ...run.unmet,
-      ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
-      ...(maxRuns > maxPoisonRuns ? [`a poison request was run ${maxRuns} times`] : []),
-    ];
-    const notes = [
-      `${done.length} faults`,
-      `worker kills: ${kills.note}`,
-      `${poisons.size} poison requests, run ${maxRuns} times at most`,
-      `${verdict.mistakenForPoison.length} requests of the load taken for poison requests`,
-    ];
-    return {
-      rows: [{ what: `${seconds} s, seed ${context.seed}`, verdict, note: notes.join('; ') }],
-      unmet,
-      late: kills.late,
+  what:
+    'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 to ' +
+    `4 s: ${faultsOfEverySoak}`,
+  replicas: 5,
+  kinds: [...anyKinds, addOrRemove()],
+  aloneMs: maxAloneMs,
+});
+
+async function play(kind: SoakKind, context: ScenarioContext): Promise<Outcome> {
+  const { seconds, seed, folder } = context;
+  const { replicas, settings = {}, settingsOf, load, kinds, aloneMs, shows } = kind;
+  const done: DoneFault[] = [];
+  let calms: readonly Calm[] = [];
+  const options = {
+    gateways: 3,
+    controllers: 2,
+    replicas,
+    settings,
+    ...(settingsOf === undefined ? {} : { settingsOf }),
+    ...(load === undefined ? {} : { load: load(seed + 2) }),
+    mayMistakeForPoison: true,
+  };
+  const run = await underLoad(context, options, async ({ cluster, random, fault }) => {
+    const healthWatch = new HealthWatch(cluster);
+    const background: Promise<void>[] = [];
+    const failures: unknown[] = [];
+    const meanwhile = (work: () => Promise<void>): void => {
+      background.push(work().catch((error: unknown) => void failures.push(error)));
     };
-  },
-};
+    const disturbMeanwhile = (work: () => Promise<void>): void => meanwhile(() => healthWatch.during(work()));
+    const end = now() + seconds * 1000;
+    for (;;) {
+      await delay(random.between(1000, 4000));
+      if (now() > end) break;
+      const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile }, kinds);
+      healthWatch.disturb();
+      done.push({ ...chosen, at: now() });
+      await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
+      healthWatch.disturb();
+    }
+    await Promise.all(background);
+    try {
+      if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
+      await cluster.untilHealthy();
+    } finally {
+      await healthWatch.stop();
+      ({ calms } = healthWatch);
+    }
+  });
+  const { verdict, ledger } = run;
+  const killed = cleanKills(done, calms, deathsOf(ledger), aloneMs);
+  const kills = judgeKills(run, killed, aloneMs, context.workshop.say);
+  const poisons = Map.groupBy(
+    ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
+    ({ id }) => id,
+  );
+  const maxRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
+  const shown = (await shows?.(run, folder)) ?? { notes: [], unmet: [] };
+  const unmet = [
+    ...run.unmet,
+    ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
+    ...(maxRuns > maxPoisonRuns ? [`a poison request was run ${maxRuns} times`] : []),
+    ...shown.unmet,
+  ];
+  const notes = [
+    `${done.length} faults`,
+    `worker kills: ${kills.note}`,
+    `${poisons.size} poison requests, run ${maxRuns} times at most`,
+    `${verdict.mistakenForPoison.length} requests of the load taken for poison requests`,
+    ...shown.notes,
+  ];
+  return {
+    rows: [{ what: `${seconds} s, seed ${seed}`, verdict, note: notes.join('; ') }],
+    unmet,
+    late: kills.late,
+  };
+}
 
 function judgeKills(
   { records, ledger }: Run,
   kills: readonly CleanKill[],
+  aloneMs: number,
   say: (line: string) => void,
 ): { readonly note: string; readonly late: readonly string[] } {
   const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(records, kill)) }));
@@ -107,8 +160,8 @@ function judgeKills(
     some.length === 0
       ? `0 ${what}`
       : `${some.length} ${what}, slowest answer ${Math.max(...some.map(({ ms }) => ms))} ms`;
-  const alone = timed.filter(({ maxMs }) => maxMs === maxAloneMs);
-  const repeated = timed.filter(({ maxMs }) => maxMs !== maxAloneMs);
+  const alone = timed.filter(({ maxMs }) => maxMs === aloneMs);
+  const repeated = timed.filter(({ maxMs }) => maxMs !== aloneMs);
   return {
     note: `${count('alone', alone)}; ${count('soon after another death', repeated)}`,
     late: timed

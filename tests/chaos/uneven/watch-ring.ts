@@ -43,3 +43,10 @@ export function areAsleep(replicas: readonly RingReplicaView[], names: readonly 
   const states = new Map<string, string>(replicas.map(({ name, state }) => [name, state]));
   return names.every((name) => states.get(name) === 'asleep');
 }
+
+/** @returns the replicas that are out of the ring because they are ejected or drained. */
+export function keptOut(replicas: readonly RingReplicaView[]): string[] {
+  return replicas
+    .filter(({ ejected, hold, inRing }) => !inRing && ((ejected ?? null) !== null || hold === 'drained'))
+    .map(({ name }) => name);
+}
