@@ -19,6 +19,7 @@ import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import type { Loads } from './load/loads.ts';
 import type { Placement } from './load/placement.ts';
+import type { Departure } from './http/departure.ts';
 import type { EndedRequests } from './http/ended-requests.ts';
 import { keyFields } from './request/hash-key.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
@@ -63,6 +64,7 @@ export interface AppParts {
   readonly openStreams: OpenStreams;
   /** Tells those who are added of each dispatched request that has ended. */
   readonly endedRequests: EndedRequests;
+  readonly departure: Pick<Departure, 'begun'>;
   /** Time in ms for which a client may send nothing of a body; the default is in `uploads.ts`. */
   readonly uploadIdleMs?: number;
   readonly log: Logger;

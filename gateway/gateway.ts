@@ -19,6 +19,7 @@ import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { Departure } from './http/departure.ts';
 import { EndedRequests } from './http/ended-requests.ts';
 import { pendingWork } from './http/pending-work.ts';
 import type { PendingWork } from './http/pending-work.ts';
@@ -40,6 +41,7 @@ export interface Gateway {
   readonly endedRequests: EndedRequests;
   /** What a stop waits for. */
   pending(): PendingWork;
+  readonly departure: Departure;
   /** Watches the ring, reads replies, listens. @throws if the port is taken or the ring is another one. */
   start(): Promise<void>;
   /** Stops accepting, finishes what is in flight, closes. */
@@ -116,6 +118,7 @@ export async function createGateway(
     inbox,
     streams: openStreams,
   } = dispatch;
+  const departure = new Departure(config.shutdownDelayMs);
   const endedRequests = new EndedRequests(() => clock.now());
   const accessLog =
     config.accessLog &&
@@ -144,6 +147,7 @@ export async function createGateway(
     telemetry,
     accessLog,
     endedRequests,
+    departure,
     log,
   });
 
@@ -177,6 +181,7 @@ export async function createGateway(
       await reports.start();
     },
     async () => {
+      if (app.server.listening) await departure.begin(connections);
       await reports.stop();
       await Promise.all([app.close(), adminApp?.close()]);
       await watcher.stop();
@@ -194,6 +199,7 @@ export async function createGateway(
     dispatcher,
     watcher,
     endedRequests,
+    departure,
     pending: () =>
       pendingWork(
         connections.flatMap((each) => [...each]),

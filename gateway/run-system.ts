@@ -62,7 +62,7 @@ async function run(config: GatewayConfig, env: NodeJS.ProcessEnv, options: RunOp
   const { signal } = ending;
   const starting = system.start(signal);
   onTermination({
-    timeoutMs: config.drainTimeoutMs,
+    timeoutMs: config.shutdownDelayMs + config.drainTimeoutMs,
     inFlight: () => system.inFlight(),
     waitingFor: () => system.pending(),
     stop: async () => {

@@ -101,6 +101,8 @@ export class System {
 
   /** @returns what a stop waits for, in words; undefined if nothing is known of. */
   async pending(): Promise<string | undefined> {
+    const leaving = this.#gateway?.departure.waitsFor;
+    if (leaving !== undefined) return leaving;
     this.#background = (await this.#controller?.running().catch(() => [])) ?? [];
     return describePendingWork(this.#gateway?.pending(), this.#background);
   }

@@ -56,7 +56,8 @@ async function main(args: readonly string[]): Promise<void> {
   const wanted = { filters, projects: typeof named === 'string' ? [named] : named };
   const [runnable, left] = await checkNeeds(selectProjects(testProjects, wanted, root));
   if (runnable.some(({ name }) => name === 'docker')) left.push(...(await missingComposeCommands()));
-  if (runnable.some(({ name }) => name === 'integration')) left.push(...(await missingForeignPrograms()));
+  if (runnable.some(({ name }) => name === 'integration' || name === 'e2e-alone'))
+    left.push(...(await missingForeignPrograms()));
 
   const namesOf = (some: readonly TestProject[]): string[] => some.map(({ name }) => name);
   const namesIn = (...lanes: Lane[]): string[] =>

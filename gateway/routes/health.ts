@@ -4,6 +4,7 @@ import { safeMessage } from '#shared/process/safe-error.ts';
 import type { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
+import type { Departure } from '../http/departure.ts';
 import { operations } from '../openapi/operations.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
@@ -16,6 +17,7 @@ export interface HealthRouteOptions {
   readonly inbox: ReplyInbox;
   readonly agreement: Pick<Agreement, 'refusal'>;
   readonly threshold: StartThreshold;
+  readonly departure: Pick<Departure, 'begun'>;
 }
 
 /** Time in ms in which Redis has to take a barrier and give it back. */
@@ -25,7 +27,7 @@ const maxNamed = 10;
 
 /** `/-/live`: the process answers. `/-/ready`: requests can be dispatched, or why not. */
 export const healthRoutes = fp<HealthRouteOptions>(
-  (app, { connection, watcher, status, inbox, agreement, threshold }, done) => {
+  (app, { connection, watcher, status, inbox, agreement, threshold, departure }, done) => {
     let probing: Promise<string | undefined> | undefined;
     /**
      * @returns why replicas cannot be started or ended. While Redis does not answer, all calls share one
@@ -40,6 +42,7 @@ export const healthRoutes = fp<HealthRouteOptions>(
 
     app.get('/-/live', { schema: operations.showLive }, () => ({ status: 'live' }));
     app.get('/-/ready', { schema: operations.showReady }, async () => {
+      if (departure.begun) throw new Problem('stopping', 'The gateway stops. Ask another one.');
       if (!connection.ready || watcher.stale) throw new Problem('redis_away', 'Redis does not answer.');
       const { refusal } = agreement;
       if (refusal !== undefined) throw refusal;

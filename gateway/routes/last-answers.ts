@@ -36,12 +36,29 @@ const readStallMs = 1000;
  * succeeds.
  */
 const marginMs = 1000;
+/** A turn of the event loop that takes less has accepted no more than a connection, in ms. */
+const quietTurnMs = 0.1;
+/** After so many turns the gateway stops listening, however busy it is. */
+const maxTurns = 100;
 
 /** Resolves when the event loop has accepted all connections, and read all bytes, that had arrived before. */
 async function allRead(): Promise<void> {
   // The first one may run before the loop polls the sockets; the second one runs after it.
   await immediate();
   await immediate();
+}
+
+/**
+ * Resolves in a turn of the event loop that did next to nothing after it had accepted what had arrived. A
+ * connection that arrives between that and the end of listening is reset by the operating system, and its
+ * client cannot know whether its request was accepted.
+ */
+async function allAccepted(): Promise<void> {
+  for (let turns = 0; turns < maxTurns; turns += 1) {
+    const began = performance.now();
+    await immediate();
+    if (performance.now() - began < quietTurnMs) return;
+  }
 }
 
 /** Closes each connection as soon as nothing on it has to be finished. */
@@ -150,6 +167,7 @@ export const lastAnswers = fp<LastAnswersOptions>(
       connections.close();
       onClosing();
       await allRead();
+      await allAccepted();
       const { promise: ended, resolve } = Promise.withResolvers<boolean>();
       // Stops listening, as the one of `node:http` does, but leaves the connections alone. Done when all have
       // ended.

@@ -131,6 +131,8 @@ export interface GatewayConfig {
   /** Time in ms for which a starting gateway waits for all replicas before it is ready. */
   readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
+  /** How long a gateway that stops still takes requests, in ms. */
+  readonly shutdownDelayMs: number;
   readonly leaseMs: number;
   /** Undefined: outlier detection is off. */
   readonly outliers: OutlierConfig | undefined;
@@ -279,6 +281,7 @@ function configOf(
     sleepAfterMs: values.SLEEP_AFTER_S * 1000,
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
     leaseMs: values.LEASE_MS,
     outliers: outlierConfig(values),
     accessLog: accessLogConfig(values),

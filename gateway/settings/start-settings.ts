@@ -1,4 +1,4 @@
-/** The settings by which a gateway starts. */
+/** The settings by which a gateway starts and stops. */
 export const startSettings = {
   READY_AFTER_MS: {
     type: 'integer',
@@ -8,6 +8,15 @@ export const startSettings = {
     description:
       'Milliseconds that `/-/ready` waits at most for all replicas after the start of a gateway, from ' +
       'when one of them is ready.',
+  },
+  SHUTDOWN_DELAY_MS: {
+    type: 'integer',
+    default: 0,
+    minimum: 0,
+    maximum: 600000,
+    description:
+      'Milliseconds after SIGTERM or SIGINT for which a gateway still takes requests while `/-/ready` is ' +
+      '503, so that load balancers can take it out. `DRAIN_TIMEOUT_MS` begins after it.',
   },
   ALLOW_SETTINGS_CHANGE: {
     type: 'string',

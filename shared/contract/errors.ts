@@ -33,6 +33,7 @@ export const catalogue = {
   reply_too_large: { status: 502, title: 'Reply Too Large', retryable: false },
   no_replica: { status: 503, title: 'No Replica', retryable: true },
   starting: { status: 503, title: 'Starting', retryable: true },
+  stopping: { status: 503, title: 'Stopping', retryable: true },
   not_begun: { status: 503, title: 'Not Begun', retryable: true },
   settings_differ: { status: 503, title: 'Settings Differ', retryable: true },
   over_capacity: { status: 503, title: 'Over Capacity', retryable: true },

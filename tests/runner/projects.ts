@@ -53,6 +53,7 @@ const suites: readonly Suite[] = [
       'redis-away',
       'redis-flushed',
       'redis-frozen',
+      'proxied-gateways',
       'redis-unfit',
       'rolling-restart',
     ],
