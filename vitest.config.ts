@@ -18,7 +18,11 @@ const lanes: Readonly<Record<Lane, object>> = {
   alone: { fileParallelism: false, sequence: { groupOrder: 3 } },
 };
 
-const globalSetups = { redis: 'tests/fixtures/redis-server.ts', docker: 'tests/fixtures/docker-images.ts' };
+const globalSetups = {
+  redis: 'tests/fixtures/redis-server.ts',
+  docker: 'tests/fixtures/docker-images.ts',
+  swarm: 'tests/fixtures/swarm-engines.ts',
+};
 
 const configure = (project: TestProject): TestProjectInlineConfiguration => ({
   test: {

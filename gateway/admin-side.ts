@@ -1,3 +1,4 @@
+import { runsContainers } from './drivers/driver-kind.ts';
 import type { FastifyInstance } from 'fastify';
 import type { AppParts, RequestParts } from './app-parts.ts';
 import { apiRoutes } from './api/api-routes.ts';
@@ -32,7 +33,7 @@ export interface AdminSideParts extends AppParts, RequestParts {
 export async function registerAdminSide(app: FastifyInstance, parts: AdminSideParts): Promise<void> {
   const { config, watcher, callbacks, access, cancellation, metrics } = parts;
   const { ring: parameters, redaction, asyncTimeoutMs, resultTtlMs: keepMs } = config;
-  const limits = { maxReplicas: config.maxReplicas, containers: config.replicaDriver === 'docker' };
+  const limits = { maxReplicas: config.maxReplicas, containers: runsContainers(config.replicaDriver) };
   await app.register(replicaRoutes, {
     ...parts,
     parameters,

@@ -13,7 +13,7 @@ const timeoutMs = 3000;
 export async function checkDocker(image: string | undefined): Promise<Finding[]> {
   const isNeeded = image !== undefined;
   const level = isNeeded ? 'failed' : 'skipped';
-  const unneeded = isNeeded ? '' : ' It is not needed: REPLICA_DRIVER is not docker.';
+  const unneeded = isNeeded ? '' : ' It is not needed: REPLICA_DRIVER is neither docker nor swarm.';
   const docker = await openDocker();
   if (docker === undefined) {
     const message = `The package dockerode is not installed.${unneeded}`;

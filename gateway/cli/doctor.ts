@@ -11,6 +11,7 @@ import { checkNode, checkPackages } from './doctor-packages.ts';
 import { checkPort } from './doctor-ports.ts';
 import { checkRedisOf } from './doctor-redis.ts';
 import { exitCodes } from './failure.ts';
+import { runsContainers } from '../drivers/driver-kind.ts';
 import type { Finding } from './finding.ts';
 import type { Paint } from './paint.ts';
 import { shownText } from './shown.ts';
@@ -88,7 +89,7 @@ async function checkSurroundings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     }),
     listens && isPort(PORT) ? checkPort('PORT', HOST, PORT) : undefined,
     listens && isPort(ADMIN_PORT) ? checkPort('ADMIN_PORT', ADMIN_HOST, ADMIN_PORT) : undefined,
-    checkDocker(REPLICA_DRIVER === 'docker' ? values.WORKER_IMAGE : undefined),
+    checkDocker(runsContainers(REPLICA_DRIVER) ? values.WORKER_IMAGE : undefined),
   ]);
   return [...redis, port, adminPort, ...docker].filter((finding) => finding !== undefined);
 }

@@ -8,6 +8,7 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { Autoscaler } from '../autoscale/autoscaler.ts';
+import { runsContainers } from '../drivers/driver-kind.ts';
 import type { HandlerVersions } from '../drivers/handler-versions.ts';
 import { noFigures, ProcessReports } from '../ring/process-reports.ts';
 import { randomName } from '../ring/random-name.ts';
@@ -93,7 +94,7 @@ export async function createController(
     limits: {
       parameters: config.ring,
       maxReplicas: config.maxReplicas,
-      containers: config.replicaDriver === 'docker',
+      containers: runsContainers(config.replicaDriver),
     },
     log,
   });

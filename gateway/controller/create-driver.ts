@@ -6,11 +6,13 @@ import { SettingsError } from '#shared/settings/load-settings.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
+import { runsContainers } from '../drivers/driver-kind.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { HandlerVersions } from '../drivers/handler-versions.ts';
 import { createNoDriver } from '../drivers/none.ts';
 import { ProcessDriver } from '../drivers/process.ts';
 import { isLoopback } from '../edge/loopback.ts';
+import { redisUrlFile } from '../swarm/service-spec.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 
 /**
@@ -18,7 +20,7 @@ import type { GatewayConfig } from '../settings/config.ts';
  * leaves its containers to the others; with `npm start` everything ends with the process.
  */
 export function workersOutlive({ replicaDriver, role }: GatewayConfig): boolean {
-  return replicaDriver === 'docker' && role === 'controller';
+  return runsContainers(replicaDriver) && role === 'controller';
 }
 
 /**
@@ -63,14 +65,23 @@ export async function createDriver(config: GatewayConfig, parts: DriverParts): P
         },
       });
     case 'docker': {
-      // The engine's client is large, and most systems do not use it.
-      const docker = await optionalPackage('dockerode', () => import('../drivers/docker.ts'));
-      if (docker === undefined) {
-        const needs = 'REPLICA_DRIVER is "docker", which needs the package dockerode: npm install dockerode';
-        throw new SettingsError([needs]);
-      }
-      return new docker.DockerDriver({
-        settings: containerSettings(config, redisUrl),
+      const { DockerDriver } = await needsEngine('docker', () => import('../drivers/docker.ts'));
+      return new DockerDriver({
+        settings: containerSettings(config, redisUrl, '/dev/stdin'),
+        configKey: () => store.configKey(),
+        keepOnClose: workersOutlive(config),
+        log,
+        onChange,
+      });
+    }
+    case 'swarm': {
+      const { SwarmDriver } = await needsEngine('swarm', () => import('../swarm/swarm-driver.ts'));
+      const { constraints, spread } = config.containers;
+      return new SwarmDriver({
+        settings: containerSettings(config, redisUrl, redisUrlFile),
+        constraints,
+        spread,
+        startTimeoutMs: config.startTimeoutMs,
         configKey: () => store.configKey(),
         keepOnClose: workersOutlive(config),
         log,
@@ -84,10 +95,19 @@ export async function createDriver(config: GatewayConfig, parts: DriverParts): P
   }
 }
 
-function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSettings {
+/** Loads a driver that needs the engine's client. That is large, and most systems do not use it. */
+async function needsEngine<T extends object>(driver: string, load: () => Promise<T>): Promise<T> {
+  const loaded = await optionalPackage('dockerode', load);
+  if (loaded !== undefined) return loaded;
+  const needs = `REPLICA_DRIVER is "${driver}", which needs the package dockerode: npm install dockerode`;
+  throw new SettingsError([needs]);
+}
+
+/** @param urlFile where workers find the URL of Redis. */
+function containerSettings(config: GatewayConfig, redisUrl: string, urlFile: string): ContainerSettings {
   const { containers, drainTimeoutMs } = config;
   const settings: Record<string, string | number | undefined> = {
-    REDIS_URL_FILE: '/dev/stdin',
+    REDIS_URL_FILE: urlFile,
     NAMESPACE: config.namespace,
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,

@@ -1,5 +1,6 @@
 import { isOut } from '#shared/contract/ejection.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { Instance } from '../drivers/driver.ts';
 import type { Observed } from './observe.ts';
 import { isGone, isPausedWithHeir, ownLease } from './observed-replica.ts';
 import { backoffMs } from './replica-state.ts';
@@ -52,9 +53,10 @@ function superfluous(name: string, holder: number, { instances }: Observed): Ste
 }
 
 /**
- * Replaces workers that were started from other settings or another image, or that operators restart, one
- * replica at a time, and only while all replicas are ready: the new worker is ready to take over before the
- * old one is told to go. A new worker that is outdated itself before it has taken over goes first.
+ * Replaces workers that were started from other settings or another image, that are to move to another node,
+ * or that operators restart, one replica at a time, and only while all replicas are ready: the new worker is
+ * ready to take over before the old one is told to go. A new worker that is outdated itself before it has taken
+ * over goes first.
  * @param startAtOnce how many new workers may start or wait at the same time.
  */
 export function rolloutSteps(
@@ -73,16 +75,16 @@ export function rolloutSteps(
   );
   const coming = new Map(newer.filter((each) => !each.outdated).map((each) => [each.name, each.generation]));
   const superseded = newer.filter((each) => each.outdated);
-  const causeFor = (name: string): string =>
-    restarts.has(name) ? 'an operator restarts it' : 'it was started from another configuration';
+  const causeFor = ({ name, cause }: Instance): string =>
+    restarts.has(name) ? 'an operator restarts it' : (cause ?? 'it was started from another configuration');
   const next = outdated.find(({ name }) => coming.has(name) && standbys.get(name) === coming.get(name));
   const starting = outdated.filter(({ name }) => !coming.has(name));
   return [
     ...superseded.map(({ name, generation }) => retire(name, generation, 'it is outdated before its turn')),
-    ...(next === undefined ? [] : [retire(next.name, next.generation, causeFor(next.name))]),
+    ...(next === undefined ? [] : [retire(next.name, next.generation, causeFor(next))]),
     ...starting
       .slice(0, Math.max(0, startAtOnce - coming.size))
-      .map(({ name }): Step => ({ do: 'standby', name, cause: causeFor(name) })),
+      .map((each): Step => ({ do: 'standby', name: each.name, cause: causeFor(each) })),
   ];
 }
 

@@ -9,8 +9,8 @@ export interface ContainerSettings {
   /** The network that the containers join; `host` for that of the machine. */
   readonly network: string;
   /**
-   * The URL that workers open. Each reads it from stdin, so that neither its environment nor a label contains
-   * it.
+   * The URL that workers open. Each reads it from stdin, or from a secret of the swarm, so that neither its
+   * environment nor a label contains it.
    */
   readonly redisUrl: string;
   /** The worker's settings as `NAME=value`, without its name and generation. */
@@ -42,15 +42,19 @@ export function temporaryName(replica: string): string {
 }
 
 /** The image's user `node`. */
-const user = '1000:1000';
-const tmpfs = 'rw,noexec,nosuid,nodev,size=64m';
+export const workerUser = '1000:1000';
+/** Size of a worker's `/tmp`, which is its only place to write. */
+export const workerTmpMiB = 64;
+const tmpfs = `rw,noexec,nosuid,nodev,size=${workerTmpMiB}m`;
+/** How the engine keeps what a worker logs. */
+export const workerLog = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } } as const;
 
 /** What containers of the same settings have in common. */
 function common(settings: ContainerSettings): ContainerCreateOptions {
   const { image, network, env, mounts, memoryBytes, cpus, pids, stopTimeoutS } = settings;
   return {
     Image: image,
-    User: user,
+    User: workerUser,
     Env: [...env],
     OpenStdin: true,
     StdinOnce: true,
@@ -69,7 +73,7 @@ function common(settings: ContainerSettings): ContainerCreateOptions {
       RestartPolicy: { Name: 'no' },
       Init: true,
       Binds: mounts.map((mount) => `${mount}:ro`),
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+      LogConfig: workerLog,
     },
   };
 }

@@ -3,9 +3,10 @@ export const driverSettings = {
   REPLICA_DRIVER: {
     type: 'string',
     default: 'process',
-    enum: ['process', 'docker', 'none'],
+    enum: ['process', 'docker', 'swarm', 'none'],
     description:
-      'What runs the replicas: local processes, Docker containers, or nothing (you start the workers).',
+      'What runs the replicas: local processes, Docker containers, services of a Docker swarm, or nothing ' +
+      '(you start the workers).',
   },
   RESPAWN: {
     type: 'string',
@@ -27,7 +28,7 @@ export const driverSettings = {
   WORKER_IMAGE: {
     type: 'string',
     default: 'ringpost-worker',
-    description: 'Image of the containers of `REPLICA_DRIVER=docker`.',
+    description: 'Image of the containers of `REPLICA_DRIVER=docker` and `swarm`.',
   },
   WORKER_MOUNTS: {
     type: 'string',
@@ -58,6 +59,20 @@ export const driverSettings = {
     type: 'string',
     description:
       "Network that the containers join. Unset: the machine's own (`host`) if Redis is on loopback, " +
-      'otherwise `bridge`.',
+      'otherwise `bridge`. In a swarm: an overlay network, `host` or `bridge`.',
+  },
+  SWARM_CONSTRAINTS: {
+    type: 'string',
+    description:
+      'With `REPLICA_DRIVER=swarm`: the nodes on which replicas may run, as placement constraints ' +
+      'separated by commas, e.g. `node.role==worker,node.labels.disk!=slow`.',
+  },
+  SWARM_SPREAD: {
+    type: 'string',
+    default: 'yes',
+    enum: ['yes', 'no'],
+    description:
+      'With `REPLICA_DRIVER=swarm`: whether replicas move, one at a time, from the node with the most to ' +
+      'one that has at least two fewer, e.g. after it was away. They keep their names and keys.',
   },
 } as const;

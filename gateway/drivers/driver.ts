@@ -4,10 +4,12 @@ import { unloadedExitCode } from '#shared/contract/unloaded.ts';
 export interface Instance {
   readonly name: string;
   readonly generation: number;
-  /** What the driver calls it: a pid, a container's id. */
+  /** What the driver calls it: a pid, the id of a container or a service. */
   readonly id: string;
-  /** It was started from other settings, or another image, than the current ones. */
+  /** It was started from other settings, or another image, than the current ones, or is to move elsewhere. */
   readonly outdated: boolean;
+  /** Why it is to be replaced, if its settings and image are current. */
+  readonly cause?: string;
 }
 
 /** A worker has certainly ended. */
@@ -44,7 +46,7 @@ export interface Driver {
   /**
    * Ends one worker: SIGTERM, and SIGKILL after the grace.
    * @param graceMs 0 kills at once.
-   * @returns when it has ended.
+   * @returns when it has ended, or when it is no longer listed because nobody can know.
    */
   remove(name: string, generation: number, graceMs: number): Promise<void>;
   /** What runs, as the driver last saw it. Returns at once. */

@@ -3,6 +3,8 @@ import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
 import { outlierFaults } from '../outliers/outlier-settings.ts';
 import { autoscaleFaults } from './autoscale-settings.ts';
 import { replicaCountFaults } from './replica-count.ts';
+import { runsContainers } from '../drivers/driver-kind.ts';
+import { isConstraint } from '../swarm/constraints.ts';
 import type { GatewayValues } from './settings.ts';
 
 /** Characters that `CALLER_SECRET` must have. */
@@ -35,15 +37,20 @@ function redisFaults({ REDIS_URL, WORKER_REDIS_URL, ROLE }: GatewayValues): stri
 }
 
 function replicaFaults(values: GatewayValues): string[] {
-  const { REPLICA_DRIVER, HANDLER, RESPAWN, SLEEP_AFTER_S, WORKER_MOUNTS } = values;
+  const { REPLICA_DRIVER, HANDLER, RESPAWN, SLEEP_AFTER_S, WORKER_MOUNTS, SWARM_CONSTRAINTS } = values;
   const faults: string[] = [];
   // A container has files of its own.
-  if (REPLICA_DRIVER !== 'docker' && HANDLER !== undefined && !existsSync(HANDLER))
+  if (!runsContainers(REPLICA_DRIVER) && HANDLER !== undefined && !existsSync(HANDLER))
     faults.push(`HANDLER is ${JSON.stringify(HANDLER)}; there is no such file`);
   const badMount = WORKER_MOUNTS?.split(',').find((mount) => !/^\/[^:,]*:\/[^:,]*$/.test(mount.trim()));
   if (badMount !== undefined)
     faults.push(
       `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,
+    );
+  const badConstraint = SWARM_CONSTRAINTS?.split(',').find((each) => !isConstraint(each));
+  if (badConstraint !== undefined)
+    faults.push(
+      `SWARM_CONSTRAINTS has ${JSON.stringify(badConstraint)}; a constraint looks like node.role==worker`,
     );
   if (REPLICA_DRIVER === 'none' && RESPAWN === 'new')
     faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');

@@ -48,7 +48,7 @@ export interface GatewayConfig {
   readonly maxReplicas: number;
   /** How autoscaling decides; undefined: it is off. */
   readonly autoscale: RuleSettings | undefined;
-  readonly replicaDriver: 'process' | 'docker' | 'none';
+  readonly replicaDriver: 'process' | 'docker' | 'swarm' | 'none';
   /** Whether a replica that replaces a dead one has the same name or a new one. */
   readonly respawn: 'same' | 'new';
   readonly containers: ContainerConfig;

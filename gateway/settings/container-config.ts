@@ -1,6 +1,6 @@
 import type { GatewayValues } from './settings.ts';
 
-/** Settings of the containers of `REPLICA_DRIVER=docker`. */
+/** Settings of the containers of `REPLICA_DRIVER=docker` and `swarm`. */
 export interface ContainerConfig {
   readonly image: string;
   readonly mounts: readonly string[];
@@ -8,6 +8,10 @@ export interface ContainerConfig {
   readonly cpus: number;
   readonly pids: number;
   readonly network: string | undefined;
+  /** Placement constraints; none outside of a swarm. */
+  readonly constraints: readonly string[];
+  /** Whether replicas move to nodes of the swarm that have fewer. */
+  readonly spread: boolean;
 }
 
 /** @returns the settings of containers among all settings. */
@@ -19,5 +23,7 @@ export function containerConfig(values: GatewayValues): ContainerConfig {
     cpus: Number(values.WORKER_CPUS),
     pids: values.WORKER_PIDS,
     network: values.DOCKER_NETWORK,
+    constraints: values.SWARM_CONSTRAINTS?.split(',').map((each) => each.trim()) ?? [],
+    spread: values.SWARM_SPREAD === 'yes',
   };
 }

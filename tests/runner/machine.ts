@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { findOrInstallRedis } from '../../gateway/redis/redis-binary.ts';
 import { findChromium } from '../fixtures/chromium-binary.ts';
 import type { Need } from './projects.ts';
@@ -13,6 +15,8 @@ export function whyMissing(need: Need): Promise<string | undefined> {
       return Promise.resolve(findChromium() === undefined ? 'there is no chromium on PATH' : undefined);
     case 'docker':
       return whyNoDocker();
+    case 'swarm':
+      return whyNoSwarm();
     default:
       return need satisfies never;
   }
@@ -46,4 +50,16 @@ async function whyNoDocker(): Promise<string | undefined> {
   return code === 0
     ? undefined
     : `no Docker engine answers: ${output.trim().split('\n').at(-1) || 'docker info did not end in 20 s'}`;
+}
+
+/** Several engines on one machine need network namespaces, and so root. */
+async function whyNoSwarm(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'engines in network namespaces of their own need root on Linux';
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  const missing = ['dockerd', 'containerd', 'ip', 'iptables', 'nsenter', 'unshare', 'redis-server'].filter(
+    (program) => !folders.some((folder) => existsSync(join(folder, program))),
+  );
+  if (missing.length > 0) return `there is no ${missing.join(', no ')}`;
+  return whyNoDocker();
 }

@@ -6,7 +6,7 @@
 export type Lane = 'first' | 'together' | 'engine' | 'alone';
 
 /** What the machine must have to run a project. */
-export type Need = 'redis' | 'chromium' | 'docker';
+export type Need = 'redis' | 'chromium' | 'docker' | 'swarm';
 
 /** A vitest project: test files that run in the same way. */
 export interface TestProject {
@@ -66,6 +66,8 @@ const suites: readonly Suite[] = [
     timeoutMs: 180_000,
     alone: ['controllers', 'recovery'],
   },
+  // Its nodes are engines of its own. It measures times.
+  { folder: 'swarm', lane: 'alone', needs: ['swarm'], timeoutMs: 240_000, alone: [] },
 ];
 
 /**

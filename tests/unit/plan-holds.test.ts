@@ -196,3 +196,13 @@ describe('a restart', () => {
     ]);
   });
 });
+
+it('a worker that is to move to another node is replaced in the same way, with the reason of its driver', () => {
+  const cause = 'it moves to another node: node1 runs 3, node2 runs 0';
+  const moving = names.map((name) =>
+    name === 'S3' ? { ...instance(name), outdated: true, cause } : instance(name),
+  );
+  expect(stepsFor(world({ instances: moving }))).toEqual([`standby S3: ${cause}`]);
+  const coming = world({ instances: [...moving, instance('S3', 2)], standbys: new Map([['S3', 2]]) });
+  expect(stepsFor(coming)).toEqual([`retire S3#1: ${cause}`]);
+});

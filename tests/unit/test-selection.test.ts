@@ -35,7 +35,7 @@ describe('npm test', () => {
     ],
     [
       ['!docker', '!*-alone'],
-      ['unit', 'integration', 'e2e', 'browser'],
+      ['unit', 'integration', 'e2e', 'browser', 'swarm'],
     ],
     [['e2e*'], ['e2e', 'e2e-alone']],
   ])('runs only the projects that --project names: %j', (names, projects) => {
