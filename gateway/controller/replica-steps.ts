@@ -55,8 +55,8 @@ function superfluous(name: string, holder: number, { instances }: Observed): Ste
 /**
  * Replaces workers that were started from other settings or another image, that are to move to another node,
  * or that operators restart, one replica at a time, and only while all replicas are ready: the new worker is
- * ready to take over before the old one is told to go. A new worker that is outdated itself before it has taken
- * over goes first.
+ * ready to take over before the old one is told to go. A new worker that is outdated itself before it has
+ * taken over goes first.
  * @param startAtOnce how many new workers may start or wait at the same time.
  */
 export function rolloutSteps(

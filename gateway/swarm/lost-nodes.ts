@@ -28,8 +28,8 @@ export class LostNodes {
   }
 
   /**
-   * Looks for signs of life: once a task has begun, only its node changes its state, and it is deleted once its
-   * node has ended it.
+   * Looks for signs of life: once a task has begun, only its node changes its state, and it is deleted once
+   * its node has ended it.
    */
   observe(tasks: readonly SeenTask[]): void {
     const now = new Map(tasks.map((task) => [task.ID, task]));

@@ -7,9 +7,12 @@ import type { TestSpecification } from 'vitest/node';
  * have ended, and leave the machine idle. `npm test` prints the times from which this list is made.
  */
 const slowFiles = [
+  'lost-nodes',
   'redis-failover',
   'callbacks-crash',
   'durable-streams',
+  'trouble',
+  'replicas',
   'sleep',
   'requests-model',
   'dashboard',

@@ -24,7 +24,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/callbacks', 'gateway/streams'],
     ['gateway/records'],
     ['gateway/caller', 'gateway/admin', 'gateway/access-log', 'gateway/trace'],
-    ['gateway/request', 'gateway/http'],
+    ['gateway/request', 'gateway/http', 'gateway/swarm'],
     [
       'gateway/dashboard',
       'gateway/drivers',
