@@ -29,7 +29,8 @@ async function startBreaking(): Promise<{ readonly port: number; readonly sent: 
     server.close();
     server.closeAllConnections();
   });
-  return { port: (server.address() as AddressInfo).port, sent: () => sent }; // a TCP server that listens has one
+  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  return { port, sent: () => sent };
 }
 
 const key = ['Idempotency-Key', 'k1'];
