@@ -4,7 +4,7 @@ import { aboutSlowest, cleanKills, maxAloneMs, slowestDuring } from '../clean-ki
 import type { CleanKill, Death, DoneFault } from '../clean-kills.ts';
 import { now } from '../clock.ts';
 import type { LedgerLine } from '../ledger.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Outcome, Scenario, ScenarioContext } from '../scenario.ts';
 import { chooseFault } from '../soak-faults.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import type { Run } from '../stage.ts';
@@ -14,81 +14,96 @@ import type { Calm } from '../wholeness.ts';
 /** A request runs at most five times before it is poison. A `FLUSHALL` may erase the count once. */
 const maxPoisonRuns = 10;
 
-export const soak: Scenario = {
-  name: 'soak',
-  description:
-    'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 ' +
-    'to 4 s: kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis; cut connections; ' +
-    'Redis full, read-only or emptied; replicas added and removed; streams, each byte of which is ' +
-    'checked; and bad traffic: requests that end ' +
-    'their workers, floods of hostile heads, clients that leave, giant answers, handlers that compute for ' +
-    'seconds or fail after they have answered, garbled jobs. Nothing is lost, no POST runs twice, every ' +
-    'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
-    `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
-    'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
-    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and ' +
-    'end in 502 `worker_died`; the note counts these.',
-  run: async (context) => {
-    const { seconds } = context;
-    const done: DoneFault[] = [];
-    let calms: readonly Calm[] = [];
-    const run = await underLoad(
-      context,
-      { gateways: 3, controllers: 2, replicas: 5, mayMistakeForPoison: true },
-      async ({ cluster, random, fault }) => {
-        const healthWatch = new HealthWatch(cluster);
-        const background: Promise<void>[] = [];
-        const failures: unknown[] = [];
-        const meanwhile = (work: () => Promise<void>): void => {
-          background.push(work().catch((error: unknown) => void failures.push(error)));
-        };
-        const disturbMeanwhile = (work: () => Promise<void>): void =>
-          meanwhile(() => healthWatch.during(work()));
-        const end = now() + seconds * 1000;
-        for (;;) {
-          await delay(random.between(1000, 4000));
-          if (now() > end) break;
-          const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile });
-          healthWatch.disturb();
-          done.push({ ...chosen, at: now() });
-          await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
-          healthWatch.disturb();
-        }
-        await Promise.all(background);
-        try {
-          if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
-          await cluster.untilHealthy();
-        } finally {
-          await healthWatch.stop();
-          ({ calms } = healthWatch);
-        }
-      },
-    );
-    const { verdict, ledger } = run;
-    const kills = judgeKills(run, cleanKills(done, calms, deathsOf(ledger)), context.workshop.say);
-    const poisons = Map.groupBy(
-      ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
-      ({ id }) => id,
-    );
-    const maxRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
-    const unmet = [
-      ...run.unmet,
-      ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
-      ...(maxRuns > maxPoisonRuns ? [`a poison request was run ${maxRuns} times`] : []),
-    ];
-    const notes = [
-      `${done.length} faults`,
-      `worker kills: ${kills.note}`,
-      `${poisons.size} poison requests, run ${maxRuns} times at most`,
-      `${verdict.mistakenForPoison.length} requests of the load taken for poison requests`,
-    ];
-    return {
-      rows: [{ what: `${seconds} s, seed ${context.seed}`, verdict, note: notes.join('; ') }],
-      unmet,
-      late: kills.late,
-    };
-  },
-};
+const description =
+  'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 ' +
+  'to 4 s: kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis; cut connections; ' +
+  'Redis full, read-only or emptied; replicas added and removed; streams, each byte of which is ' +
+  'checked; and bad traffic: requests that end ' +
+  'their workers, floods of hostile heads, clients that leave, giant answers, handlers that compute for ' +
+  'seconds or fail after they have answered, garbled jobs. Nothing is lost, no POST runs twice, every ' +
+  'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
+  `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
+  'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
+  'restarts. A GET of the load that was running at three deaths may be taken for a poison request and ' +
+  'end in 502 `worker_died`; the note counts these.';
+
+const onGroup = (where: string): string =>
+  `The soak with ${where}. Faults of Redis hit the master. Instead of a read-only Redis there are planned ` +
+  'switches to a replica.';
+
+export const soak = soakOn('single', 'soak', description);
+
+/** The same, with servers of which another one may become the master at any time. */
+export const groupSoaks: readonly Scenario[] = [
+  soakOn('sentinel', 'sentinel-soak', onGroup('a master with two replicas and three sentinels')),
+  soakOn('cluster', 'cluster-soak', onGroup('a Cluster of six nodes')),
+];
+
+function soakOn(redis: 'single' | 'sentinel' | 'cluster', name: string, text: string): Scenario {
+  return { name, description: text, run: (context) => play(context, redis) };
+}
+
+async function play(context: ScenarioContext, redis: 'single' | 'sentinel' | 'cluster'): Promise<Outcome> {
+  const { seconds } = context;
+  const done: DoneFault[] = [];
+  let calms: readonly Calm[] = [];
+  const run = await underLoad(
+    context,
+    { gateways: 3, controllers: 2, replicas: 5, redis, mayMistakeForPoison: true },
+    async ({ cluster, random, fault }) => {
+      const healthWatch = new HealthWatch(cluster);
+      const background: Promise<void>[] = [];
+      const failures: unknown[] = [];
+      const meanwhile = (work: () => Promise<void>): void => {
+        background.push(work().catch((error: unknown) => void failures.push(error)));
+      };
+      const disturbMeanwhile = (work: () => Promise<void>): void =>
+        meanwhile(() => healthWatch.during(work()));
+      const end = now() + seconds * 1000;
+      for (;;) {
+        await delay(random.between(1000, 4000));
+        if (now() > end) break;
+        const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile });
+        healthWatch.disturb();
+        done.push({ ...chosen, at: now() });
+        await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
+        healthWatch.disturb();
+      }
+      await Promise.all(background);
+      try {
+        if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
+        await cluster.untilHealthy();
+      } finally {
+        await healthWatch.stop();
+        ({ calms } = healthWatch);
+      }
+    },
+  );
+  const { verdict, ledger } = run;
+  const kills = judgeKills(run, cleanKills(done, calms, deathsOf(ledger)), context.workshop.say);
+  const poisons = Map.groupBy(
+    ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
+    ({ id }) => id,
+  );
+  const maxRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
+  const unmet = [
+    ...run.unmet,
+    ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
+    ...(maxRuns > maxPoisonRuns ? [`a poison request was run ${maxRuns} times`] : []),
+  ];
+  const where = redis === 'single' ? '' : `${redis}: `;
+  const notes = [
+    `${done.length} faults`,
+    `worker kills: ${kills.note}`,
+    `${poisons.size} poison requests, run ${maxRuns} times at most`,
+    `${verdict.mistakenForPoison.length} requests of the load taken for poison requests`,
+  ];
+  return {
+    rows: [{ what: `${where}${seconds} s, seed ${context.seed}`, verdict, note: notes.join('; ') }],
+    unmet,
+    late: kills.late,
+  };
+}
 
 function judgeKills(
   { records, ledger }: Run,
