@@ -7,13 +7,13 @@
 set -euo pipefail
 suite=trixie
 name=${1:-valkey}
-folder=${2:-${TMPDIR:-/tmp}/ringpost-$name-$suite}
+folder=${TMPDIR:-/tmp}/ringpost-$name-$suite
 programs=$folder/programs
 cannot() {
   echo "$name of Debian $suite cannot be had here: $1" >&2
   exit 3
 }
-case $name in valkey | redis) ;; *) echo 'usage: other-redis.sh valkey|redis [folder]' >&2; exit 2 ;; esac
+case $name in valkey | redis) ;; *) echo 'usage: other-redis.sh valkey|redis' >&2; exit 2 ;; esac
 if [ ! -x "$programs/$name-server" ]; then
   keys=/usr/share/keyrings/debian-archive-keyring.gpg
   if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null || [ ! -f "$keys" ]; then

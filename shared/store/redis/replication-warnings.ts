@@ -22,30 +22,30 @@ export async function replicationWarnings(
   const replicas = Number(fieldIn(info, 'connected_slaves'));
   const mayAsk = user === 'default';
   if (replicas === 0) warnings.push('The Redis master has no replica, so nothing takes over if it fails.');
-  // Without its only replica a master would refuse all writes. In a Cluster, one that is cut off does so
-  // anyway.
-  const isGuarded = kind === 'cluster' && replicas < 2;
   if (kind === 'cluster' && mayAsk) {
     const timeoutMs = Number(await setting(redis, 'cluster-node-timeout'));
     if (timeoutMs > leaseMs)
       warnings.push(
         `cluster-node-timeout of Redis is ${timeoutMs} ms, which is longer than LEASE_MS (${leaseMs}): for ` +
-          'that long a master that is cut off confirms requests that are lost later, and nothing takes over for ' +
-          'it; lower it.',
+          'that long a master that is cut off confirms requests that are lost later, and nothing takes ' +
+          'over for it; lower it.',
       );
   }
   // It has this field if both settings are set.
-  if (fieldIn(info, 'min_slaves_good_slaves') === '' && !isGuarded)
-    warnings.push(
-      'The Redis master has no min-replicas-to-write: if it is cut off, it confirms requests that are lost ' +
-        'later; set min-replicas-to-write to 1 on all servers.',
-    );
-  else if (mayAsk) {
+  if (fieldIn(info, 'min_slaves_good_slaves') === '') {
+    // With one replica, a failover would stop all writes. A Cluster's master that is cut off stops by
+    // itself.
+    if (kind !== 'cluster' || replicas > 1)
+      warnings.push(
+        'The Redis master has no min-replicas-to-write: if it is cut off, it confirms requests that are ' +
+          'lost later; set min-replicas-to-write to 1 on all servers.',
+      );
+  } else if (mayAsk) {
     const lag = await setting(redis, 'min-replicas-max-lag');
     if (Number(lag) * 1000 > leaseMs)
       warnings.push(
-        `min-replicas-max-lag of Redis is ${lag} s, which is longer than LEASE_MS (${leaseMs}): a master that ` +
-          'is cut off confirms requests while their workers may already be replaced; lower it.',
+        `min-replicas-max-lag of Redis is ${lag} s, which is longer than LEASE_MS (${leaseMs}): a master ` +
+          'that is cut off confirms requests while their workers may already be replaced; lower it.',
       );
   }
   return warnings;
