@@ -1,7 +1,8 @@
 /**
  * `npm test`: runs every test that this machine can run. At the end it says how long that took, which files
  * were the slowest, and which tests it could not run and why. Further arguments are vitest's own, e.g. `npm
- * test -- tests/unit/plan.test.ts` or `npm test -- --project integration -t 'lease'`.
+ * test -- tests/unit/plan.test.ts` or `npm test -- --project integration -t 'lease'`. `--short` runs a few
+ * files which together use all that is stored in Redis; `RINGPOST_TEST_REDIS` chooses that Redis.
  */
 import { fileURLToPath } from 'node:url';
 import { parseCLI } from 'vitest/node';
@@ -10,8 +11,9 @@ import { processorTimeMs } from './runner/processor-time.ts';
 import { testProjects } from './runner/projects.ts';
 import type { Lane, Need, TestProject } from './runner/projects.ts';
 import { selectProjects } from './runner/selection.ts';
+import { shortList } from './runner/short-list.ts';
 import { hasFailed, runFailedAgain } from './runner/second-run.ts';
-import { countLine, durationLine, failureLines, slowestFiles } from './runner/summary.ts';
+import { countLine, durationLine, failureLines, skipLines, slowestFiles } from './runner/summary.ts';
 import { runProjects } from './runner/vitest-run.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -47,8 +49,9 @@ async function missingForeignPrograms(): Promise<string[]> {
   return missingPrograms();
 }
 
-async function main(args: readonly string[]): Promise<void> {
+async function main(given: readonly string[]): Promise<void> {
   const started = performance.now();
+  const args = given.flatMap((arg) => (arg === '--short' ? shortList : [arg]));
   // For the processes in which vitest runs test files.
   process.env['NODE_COMPILE_CACHE'] ??= compileCache;
   const { filter: filters, options } = parseCLI(['vitest', 'run', ...args]);
@@ -86,6 +89,8 @@ async function main(args: readonly string[]): Promise<void> {
   const slowest = slowestFiles(results);
   if (slowest.length > 0) say('', 'The slowest files:', ...slowest);
   if (left.length > 0) say('', 'Not run on this machine:', ...left);
+  const skips = skipLines(results);
+  if (skips.length > 0) say('', 'Skipped:', ...skips);
   if (results.length === 0) {
     say('', `No test that can run on this machine matches ${args.join(' ')}`);
     process.exitCode ||= 1;

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import type { Page } from 'playwright-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { balance } from '../fixtures/balancer.ts';
@@ -9,6 +8,7 @@ import type { Feed } from '../fixtures/feed.ts';
 import { fileRedisUrl } from '../fixtures/file-redis.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';
+import { openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 const openPage = useBrowser();
@@ -35,9 +35,9 @@ async function startTwo(): Promise<Parts> {
   };
   const second = await startReady(env);
   const first = await startReady({ ...env, ROLE: 'gateway' });
-  const redis = new Redis(fileRedisUrl);
+  const redis = openAdmin(fileRedisUrl, namespace);
   onTestFinished(async () => {
-    const left = await redis.keys(`${namespace}:*`);
+    const left = await redis.keys(`${testKeys(namespace).prefix}:*`);
     if (left.length > 0) await redis.unlink(...left);
     redis.disconnect();
   });

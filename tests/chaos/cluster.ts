@@ -8,7 +8,10 @@ import { createKeys } from '#shared/store/keys/keys.ts';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import { keyPrefix } from '#shared/store/target/redis-options.ts';
 import { freePort } from './free-port.ts';
+import type { GroupOptions } from '../fixtures/redis-group.ts';
 import { startStore } from './group-store.ts';
+import { here } from './partition/network.ts';
+import type { Side } from './partition/network.ts';
 import { namespace } from './private-store.ts';
 import type { Store } from './store.ts';
 import { startProgram } from './program.ts';
@@ -24,17 +27,27 @@ export interface ClusterOptions {
   readonly replicas: number;
   /** One server by default. */
   readonly redis?: 'single' | 'sentinel' | 'cluster';
+  /** How the servers of a group are started. */
+  readonly group?: GroupOptions;
+  /**
+   * @returns where a gateway or a controller runs, the controller with its workers; on loopback by default.
+   * If it is given, the first controller leads.
+   */
+  readonly side?: (role: MemberRole, at: number) => Side;
   /** Settings of all processes, in addition to those that the cluster sets. */
   readonly settings?: NodeJS.ProcessEnv;
   /** Further settings of one gateway or controller, such as `controller-2`, and of its workers. */
   readonly settingsOf?: (member: string) => NodeJS.ProcessEnv;
 }
 
+export type MemberRole = 'gateway' | 'controller';
+
 /** A gateway or controller. It can be restarted with the same role, name and port. */
 export interface Member {
   readonly name: string;
-  /** `http://127.0.0.1:<port>`; the same after each start. */
+  /** `http://<address>:<port>`; the same after each start. */
   readonly url: string;
+  readonly side: Side;
   program: Program;
   /** A restart in progress. */
   restarting?: Promise<void> | undefined;
@@ -55,7 +68,7 @@ export class Cluster {
   readonly #settingsOf: (member: string) => NodeJS.ProcessEnv;
   readonly #workshop: Workshop;
   readonly store: Store;
-  readonly #keys: Keys;
+  readonly keys: Keys;
   readonly gateways: Member[] = [];
   readonly controllers: Member[] = [];
   readonly ledgerDirectory: string;
@@ -74,7 +87,7 @@ export class Cluster {
     this.#settings = settings;
     this.#settingsOf = settingsOf;
     this.store = store;
-    this.#keys = createKeys(keyPrefix(store.urlOf('worker'), namespace));
+    this.keys = createKeys(keyPrefix(store.urlOf('worker'), namespace));
     this.ledgerDirectory = ledgerDirectory;
   }
 
@@ -86,7 +99,8 @@ export class Cluster {
     const ledgerDirectory = join(folder, 'ledger');
     await mkdir(ledgerDirectory, { recursive: true });
     const directory = join(folder, 'redis');
-    const store = await startStore(options.redis ?? 'single', directory, workshop.redisBinary);
+    const { redis = 'single', group, side = (): Side => here } = options;
+    const store = await startStore(redis, directory, workshop.redisBinary, group);
     const settings = {
       WORKER_REDIS_URL: store.urlOf('worker'),
       HANDLER: handler,
@@ -98,15 +112,20 @@ export class Cluster {
     const { settingsOf = () => ({}) } = options;
     const cluster = new Cluster(workshop, folder, store, ledgerDirectory, settings, settingsOf);
     try {
-      const start = async (role: 'gateway' | 'controller', at: number): Promise<Member> => {
+      const start = async (role: MemberRole, at: number): Promise<Member> => {
         const name = `${role}-${at + 1}`;
-        const url = `http://127.0.0.1:${await freePort()}`;
-        return { name, url, program: await cluster.#run(role, name, url) };
+        const where = side(role, at);
+        const url = `http://${where.control}:${await freePort()}`;
+        const member = { name, url, side: where };
+        return { ...member, program: await cluster.#run(role, member) };
       };
       const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
-      cluster.controllers.push(
-        ...(await Promise.all(numbers(options.controllers).map((at) => start('controller', at)))),
-      );
+      if (options.side !== undefined && options.controllers > 0) {
+        cluster.controllers.push(await start('controller', 0));
+        await cluster.#until('it has workers', async () => (await cluster.lease('S1')) !== undefined);
+      }
+      const others = numbers(options.controllers).slice(cluster.controllers.length);
+      cluster.controllers.push(...(await Promise.all(others.map((at) => start('controller', at)))));
       cluster.gateways.push(
         ...(await Promise.all(numbers(options.gateways).map((at) => start('gateway', at)))),
       );
@@ -140,7 +159,7 @@ export class Cluster {
     const giveUpAt = now() + timeoutMs;
     while (!this.#stopped) {
       try {
-        member.program = await this.#run(role, member.name, member.url);
+        member.program = await this.#run(role, member);
         return;
       } catch (error) {
         if (now() > giveUpAt) throw error;
@@ -151,18 +170,18 @@ export class Cluster {
 
   /** @returns the lease of a replica, which names its worker; undefined if there is none. */
   async lease(replica: string): Promise<Lease | undefined> {
-    const json = await this.redis.get(this.#keys.lease(replica));
+    const json = await this.redis.get(this.keys.lease(replica));
     return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write leases
   }
 
   /** @returns how many jobs wait in a replica's queue. */
   waitingFor(replica: string): Promise<number> {
-    return this.redis.llen(this.#keys.unfinished(replica).wait);
+    return this.redis.llen(this.keys.unfinished(replica).wait);
   }
 
   /** @returns the names of the desired replicas, sorted. */
   async desired(): Promise<string[]> {
-    return (await this.redis.hkeys(this.#keys.desired)).toSorted();
+    return (await this.redis.hkeys(this.keys.desired)).toSorted();
   }
 
   /** Resolves when every gateway has that many replicas in its ring and each of them has a ready worker. */
@@ -216,11 +235,11 @@ export class Cluster {
    */
   async leftInQueues(): Promise<string[]> {
     const countJobs = async (): Promise<string[]> => {
-      const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(this.#keys.retired))]);
+      const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(this.keys.retired))]);
       const counts = await Promise.all(
         [...names].flatMap((name) =>
           (['wait', 'active', 'prioritized', 'delayed'] as const).map(async (list) => {
-            const key = this.#keys.unfinished(name)[list];
+            const key = this.keys.unfinished(name)[list];
             const sorted = list === 'prioritized' || list === 'delayed';
             const count = await (sorted ? this.redis.zcard(key) : this.redis.llen(key));
             return count === 0 ? [] : [`${name} ${list} ${count}`];
@@ -229,7 +248,7 @@ export class Cluster {
       );
       const streams = await Promise.all(
         [...names].map(async (name) => {
-          const count = await this.redis.scard(this.#keys.streams(name));
+          const count = await this.redis.scard(this.keys.streams(name));
           return count === 0 ? [] : [`${name} streams ${count}`];
         }),
       );
@@ -259,7 +278,7 @@ export class Cluster {
   async untilForgotten(replica: string): Promise<void> {
     await this.#until(
       `${replica} is forgotten`,
-      async () => (await this.redis.hexists(this.#keys.retired, replica)) === 0,
+      async () => (await this.redis.hexists(this.keys.retired, replica)) === 0,
     );
   }
 
@@ -289,16 +308,19 @@ export class Cluster {
     }
   }
 
-  #run(role: 'gateway' | 'controller', name: string, url: string): Promise<Program> {
+  #run(role: MemberRole, { name, url, side }: Pick<Member, 'name' | 'url' | 'side'>): Promise<Program> {
+    const [command, ...args] = side.command([process.execPath, gatewayMain]);
+    const { hostname: HOST, port: PORT } = new URL(url);
     return startProgram({
-      command: process.execPath,
-      args: [gatewayMain],
+      command,
+      args,
       env: {
         ...this.#settings,
         ...this.#settingsOf(name),
         REDIS_URL: this.store.urlOf(role),
         ROLE: role,
-        PORT: new URL(url).port,
+        HOST,
+        PORT,
       },
       cwd: this.#workshop.folder,
       logFile: join(this.#folder, `${name}.log`),

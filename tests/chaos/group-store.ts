@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { Redis as Client } from 'ioredis';
 import { redisOptions } from '#shared/store/target/redis-options.ts';
 import { startClusterGroup, startSentinelGroup } from '../fixtures/redis-group.ts';
-import type { RedisGroup } from '../fixtures/redis-group.ts';
-import { makeUsers, refusedTo, roleUrl } from '../fixtures/redis-users.ts';
+import type { GroupOptions, RedisGroup } from '../fixtures/redis-group.ts';
+import { makeUsers, refusedTo, roleUrl, usersMadeOn } from '../fixtures/redis-users.ts';
 import type { TestRole } from '../fixtures/redis-users.ts';
 import { until } from '../fixtures/redis-servers.ts';
 import type { TestServer } from '../fixtures/redis-servers.ts';
@@ -31,8 +31,13 @@ export class GroupStore implements Store {
     this.observer.on('error', () => undefined);
   }
 
-  static async start(kind: 'sentinel' | 'cluster', binary: string): Promise<GroupStore> {
-    const group = await (kind === 'sentinel' ? startSentinelGroup : startClusterGroup)(binary);
+  static async start(
+    kind: 'sentinel' | 'cluster',
+    binary: string,
+    options?: GroupOptions,
+  ): Promise<GroupStore> {
+    const start = kind === 'sentinel' ? startSentinelGroup : startClusterGroup;
+    const group = await start(binary, { ...options, namespace });
     await makeUsers(group.url, namespace);
     return new GroupStore(group);
   }
@@ -55,23 +60,32 @@ export class GroupStore implements Store {
     });
   }
 
-  async kill(): Promise<void> {
+  async noteMaster(): Promise<void> {
     this.#hit = await this.#group.master(namespace);
-    await this.#hit.kill();
   }
 
-  /** Starts the server again that was killed; it becomes a replica. */
+  async kill(): Promise<void> {
+    await this.noteMaster();
+    await this.#hit?.kill();
+  }
+
+  /** Starts the server again that was killed, with all users; it may become the master again. */
   async restart(): Promise<void> {
-    await this.#hit?.restart();
+    await this.#hit?.restart(usersMadeOn(this.#group.url));
   }
 
   async freeze(): Promise<void> {
-    this.#hit = await this.#group.master(namespace);
-    this.#hit.freeze();
+    await this.noteMaster();
+    this.#hit?.freeze();
   }
 
   thaw(): void {
     this.#hit?.thaw();
+  }
+
+  /** A replica ignores the limit until it is the master. */
+  async limitMemory(bytes: string): Promise<void> {
+    await Promise.all(this.#group.servers.map(({ redis }) => redis.config('SET', 'maxmemory', bytes)));
   }
 
   async stop(): Promise<void> {
@@ -85,7 +99,8 @@ export async function startStore(
   kind: 'single' | 'sentinel' | 'cluster',
   directory: string,
   binary: string,
+  group?: GroupOptions,
 ): Promise<Store> {
-  if (kind !== 'single') return GroupStore.start(kind, binary);
+  if (kind !== 'single') return GroupStore.start(kind, binary, group);
   return PrivateStore.start({ directory, binary, port: await freePort() });
 }

@@ -63,6 +63,10 @@ export class PrivateStore implements Store {
     process.kill(this.#server.pid, 'SIGCONT');
   }
 
+  async limitMemory(bytes: string): Promise<void> {
+    await this.observer.config('SET', 'maxmemory', bytes);
+  }
+
   async stop(): Promise<void> {
     this.observer.disconnect();
     await this.kill();

@@ -79,6 +79,26 @@ export const addOrRemove =
     return adds ? { kind: '/add', detail: '', act } : { kind: '/rm', detail: victim, act };
   };
 
+const readOnly = onRedis('Redis read-only', 1000, async ({ redis }, ms) => {
+  await redis.replicaof('127.0.0.1', await freePort());
+  await delay(ms);
+  await redis.replicaof('NO', 'ONE');
+});
+
+/** With several servers, the one that is read-only is the master of before. */
+const switched: Choose = async ({ cluster: { store } }) =>
+  store.switchOver && {
+    kind: 'planned switch',
+    detail: 'of the master',
+    // It is refused while the last failover is not over.
+    act: async () => {
+      await store.switchOver?.().catch(() => undefined);
+    },
+  };
+
+const readOnlyOrSwitched: Choose = (playground) =>
+  (playground.cluster.store.switchOver === undefined ? readOnly : switched)(playground);
+
 /** Kinds of faults that hit any system. Each entry is equally likely. */
 export const anyKinds: readonly Choose[] = [
   onWorker('kill -9 worker', 'SIGKILL'),
@@ -103,16 +123,12 @@ export const anyKinds: readonly Choose[] = [
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal');
     await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   }),
-  onRedis('Redis full', 1000, async ({ redis }, ms) => {
-    await redis.config('SET', 'maxmemory', '1mb');
+  onRedis('Redis full', 1000, async ({ store }, ms) => {
+    await store.limitMemory('1mb');
     await delay(ms);
-    await redis.config('SET', 'maxmemory', '0');
+    await store.limitMemory('0');
   }),
-  onRedis('Redis read-only', 1000, async ({ redis }, ms) => {
-    await redis.replicaof('127.0.0.1', await freePort());
-    await delay(ms);
-    await redis.replicaof('NO', 'ONE');
-  }),
+  readOnlyOrSwitched,
   onRedis('FLUSHALL', 0, async ({ redis }) => {
     await redis.flushall();
   }),

@@ -51,6 +51,8 @@ export interface StageOptions extends ClusterOptions {
   readonly mayRefuse?: boolean;
   /** Whether workers die so often that a request of the load may count as a poison request. */
   readonly mayMistakeForPoison?: boolean;
+  /** Whether the scenario itself judges which POSTs may have run twice. */
+  readonly mayDouble?: boolean;
   /** How many requests are answered before `act` is called; 200 by default. */
   readonly warmUp?: number;
 }
@@ -120,6 +122,7 @@ export async function underLoad(
       ...verdict,
       ...(options.mayRefuse ? { idempotentFailed: [] } : {}),
       ...(options.mayMistakeForPoison ? { mistakenForPoison: [] } : {}),
+      ...(options.mayDouble ? { doubled: [] } : {}),
     }),
   );
   await writeFile(join(folder, 'evidence.json'), evidence({ records, ledger, faults, verdict, unmet }));

@@ -15,9 +15,13 @@ export interface Store {
   restart(): Promise<void>;
   freeze(): void | Promise<void>;
   thaw(): void;
+  /** Sets `maxmemory`, on all servers. */
+  limitMemory(bytes: string): Promise<void>;
   /** Makes another server the master. Only several servers can do that. */
   switchOver?(): Promise<void>;
-  /** Resolves when another server is the master than the one that was killed or frozen. */
+  /** Remembers which server is the master, before it fails. */
+  noteMaster?(): Promise<void>;
+  /** Resolves when another server is the master than the one that was noted, killed or frozen. */
   untilReplaced?(): Promise<void>;
   stop(): Promise<void>;
 }

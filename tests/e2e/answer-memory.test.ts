@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
+import { openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 const MiB = 1024 * 1024;
@@ -47,8 +46,8 @@ async function resident(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> 
 
 /** @returns the process and generation of the worker of the only replica. */
 async function leaseOf(redisUrl: string): Promise<Pick<Lease, 'pid' | 'generation'>> {
-  const redis = new Redis(redisUrl);
-  const json = await redis.get(createKeys('ringpost').lease('S1')).finally(() => redis.disconnect());
+  const redis = openAdmin(redisUrl);
+  const json = await redis.get(testKeys().lease('S1')).finally(() => redis.disconnect());
   const lease = JSON.parse(json ?? '{}') as Lease; // only workers write it
   return { pid: lease.pid, generation: lease.generation };
 }

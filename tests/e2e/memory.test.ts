@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { expectAllAnswered, startLoad } from '../fixtures/load.ts';
 import { useScratch } from '../fixtures/scratch.ts';
+import { openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 
@@ -30,7 +30,7 @@ async function footprint(redis: Redis): Promise<Footprint> {
 it('Redis holds as much after 100,000 finished requests as after 1,000', { timeout: 300_000 }, async () => {
   const { startReady } = await scratch();
   const { url, redisUrl } = await startReady();
-  const redis = new Redis(redisUrl);
+  const redis = openAdmin(redisUrl);
   try {
     const run = async (amount: number): Promise<Footprint> => {
       const result = await startLoad({ url: `${url}/home`, connections: 64, amount }).finished;
@@ -64,9 +64,9 @@ it(
   async () => {
     const { startReady } = await scratch();
     const { url, redisUrl } = await startReady({ REPLICAS: '1', RESULT_TTL_S: '10' });
-    const redis = new Redis(redisUrl);
+    const redis = openAdmin(redisUrl);
     // The worker wrote it.
-    const { pid } = JSON.parse((await redis.get(createKeys('ringpost').lease('S1'))) ?? '') as Lease;
+    const { pid } = JSON.parse((await redis.get(testKeys().lease('S1'))) ?? '') as Lease;
     redis.disconnect();
     let count = 0;
     const kinds: (() => Record<string, string>)[] = [

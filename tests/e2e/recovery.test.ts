@@ -1,9 +1,8 @@
-import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { useScratch } from '../fixtures/scratch.ts';
+import { openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 const kills = 20;
@@ -32,8 +31,8 @@ it('a killed replica answers again under its name within a second', { timeout: 3
   const { message } = (await added.json()) as { message: { replicas: string[] } };
   const { replicas } = message;
   expect(replicas).toHaveLength(kills);
-  const redis = new Redis(redisUrl);
-  const keys = createKeys('ringpost');
+  const redis = openAdmin(redisUrl);
+  const keys = testKeys();
   const leaseOf = async (name: string): Promise<Lease | undefined> => {
     const json = await redis.get(keys.lease(name));
     return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it

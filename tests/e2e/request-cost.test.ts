@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import { useScratch } from '../fixtures/scratch.ts';
+import { openAdmin } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -28,7 +29,7 @@ it('a plain request costs Redis the same after other kinds of requests as before
     CALLBACK_SECRET: secret,
     CALLBACK_ALLOW: '127.0.0.1',
   });
-  const redis = new Redis(redisUrl);
+  const redis = openAdmin(redisUrl);
   const plain = async (): Promise<void> => {
     for (let at = 0; at < count; at += 1) await (await fetch(`${url}/home`)).arrayBuffer();
   };

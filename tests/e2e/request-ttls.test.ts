@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
+import { openAdmin } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -23,7 +23,7 @@ it(
       CALLBACK_SECRET: secret,
       CALLBACK_ALLOW: '127.0.0.1',
     });
-    const redis = new Redis(redisUrl);
+    const redis = openAdmin(redisUrl);
     /** Sends one request of each kind that leaves something in Redis. */
     const one = async (at: number): Promise<void> => {
       const send = async (

@@ -4,10 +4,9 @@ import { Agent, get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { expect, describe, it } from 'vitest';
-import { createKeys } from '#shared/store/keys/keys.ts';
-import { Redis } from 'ioredis';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';
+import { needsOneServer, openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 
@@ -41,6 +40,7 @@ const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.S\\d';
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   it('ends with exit code 0 and leaves neither a process nor a lock behind', async () => {
+    needsOneServer('it is about the lock of the private Redis');
     const { startReady, untilNothingRuns, lockFile } = await scratch();
     const command = await startReady();
     expect(await exists(lockFile)).toBe(true);
@@ -162,7 +162,7 @@ describe('unfinished work', () => {
 
 describe('a handler that cannot be imported', () => {
   const broken = { HANDLER: handlerFile('broken'), START_TIMEOUT_MS: '10000' };
-  const keys = createKeys('ringpost');
+  const keys = testKeys();
 
   it('replaces the ready line, shows in /-/ring, backs off, and means 503 at once', async () => {
     const { start, folder } = await scratch();
@@ -202,7 +202,7 @@ describe('a handler that cannot be imported', () => {
   it('is reported even if the previous start had a working handler', async () => {
     const { start, startReady } = await scratch();
     const first = await startReady();
-    const redis = new Redis(first.redisUrl);
+    const redis = openAdmin(first.redisUrl);
     expect(await redis.hkeys(keys.ring)).toHaveLength(3);
     redis.disconnect();
     first.kill('SIGTERM');

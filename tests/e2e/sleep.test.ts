@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { parseLease } from '#shared/contract/lease.ts';
 import type { RingView } from '#shared/contract/ring-view.ts';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
+import { openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
-const keys = createKeys('ringpost');
+const keys = testKeys();
 const wait = { timeout: 30_000 };
 
 async function states(url: string): Promise<string[]> {
@@ -68,7 +68,7 @@ it('replicas sleep over a restart of the system and of Redis, and start after a 
 it('a worker that wakes uses less than a second of processor time until it has answered', async () => {
   const { startReady } = await scratch();
   const { url, redisUrl } = await startReady({ REPLICAS: '1', LEASE_MS: '600', SLEEP_AFTER_S: '1' });
-  const redis = new Redis(redisUrl);
+  const redis = openAdmin(redisUrl);
   try {
     await expect.poll(() => states(url), wait).toEqual(['S1 asleep']);
     await expect.poll(() => redis.exists(keys.lease('S1')), wait).toBe(0);

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { access, readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { Redis } from 'ioredis';
-import { describe, expect, it } from 'vitest';
+import type { Redis } from 'ioredis';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { gatewaySettings } from '../../gateway/settings/settings.ts';
 import { isAlive, processesIn } from '../fixtures/command.ts';
 import { useScratch, whenReady } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';
+import { needsOneServer, openAdmin, testKeys } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 
@@ -42,7 +43,7 @@ const exists = (file: string): Promise<boolean> =>
 
 /** Queries the Redis of a running system on a connection of its own. */
 async function askRedis<T>({ redisUrl }: ReadyCommand, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(redisUrl);
+  const redis = openAdmin(redisUrl);
   try {
     return await question(redis);
   } finally {
@@ -58,6 +59,8 @@ const ringAt = async (url: string): Promise<Status> =>
   (await (await fetch(`${url}/-/ring`)).json()) as Status; // routes/ring.ts writes it so
 
 describe('a start without REDIS_URL', () => {
+  beforeEach(() => needsOneServer('it is about the private Redis'));
+
   it('runs a private Redis and three replicas, and prints one line', async () => {
     const { startReady, folder } = await scratch();
     const command = await startReady();
@@ -177,7 +180,7 @@ describe('a worker that is killed', () => {
     const { url, ...command } = await startReady();
     const lease = async (): Promise<{ pid: number; generation: number; state: string }> =>
       askRedis({ url, ...command }, async (redis) =>
-        JSON.parse((await redis.get('ringpost:{S2}:lease')) ?? '{}'),
+        JSON.parse((await redis.get(testKeys().lease('S2'))) ?? '{}'),
       );
     const before = await lease();
     process.kill(before.pid, 'SIGKILL');

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { useConsumers } from '../fixtures/consumers.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -14,11 +13,10 @@ const queues = 3;
 const boundMs = 2000;
 
 it('every job wakes its worker up, whatever the gaps between jobs', { timeout: 1_800_000 }, async () => {
-  const { redisUrl, namespace } = system();
+  const { redisUrl, namespace, keys } = system();
   const waits: number[] = [];
   let bursts = 0;
   const one = async (replica: string): Promise<void> => {
-    const keys = createKeys(namespace);
     // Few slots, so that all are taken now and then, and most are free otherwise.
     const made = testConsumer('batched', { redisUrl, namespace, keys, replica, concurrency: 8 });
     const added = new Map<string, number>();

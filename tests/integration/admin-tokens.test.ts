@@ -45,8 +45,8 @@ describe('VIEW_TOKEN', () => {
       stderr: ['a secret of the handler'],
       requests: ['an-id.S1'],
     };
-    const { redis, namespace } = system();
-    await new CrashNotes(new Connection(redis, namespace)).note('S1', crash);
+    const { redis, keys } = system();
+    await new CrashNotes(new Connection(redis, keys.prefix)).note('S1', crash);
     const shown = async (headers: Record<string, string>): Promise<unknown> => {
       const { text } = await call('GET', `${url}/-/ring`, { headers });
       return (JSON.parse(text) as { replicas: { crash: unknown }[] }).replicas[0]?.crash;

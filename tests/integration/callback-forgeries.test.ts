@@ -36,7 +36,7 @@ async function start(more: NodeJS.ProcessEnv = {}) {
     await redis.hset(key(id), 'data', JSON.stringify(data));
   };
   const aside = async (id: string): Promise<(string | null)[]> => {
-    const names = await redis.keys(`${system().namespace}:{+callbacks}:aside:*`);
+    const names = await redis.keys(`${system().keys.prefix}:{+callbacks}:aside:*`);
     const texts = await Promise.all(
       names.map(async (name) => ((await redis.type(name)) === 'string' ? redis.get(name) : null)),
     );

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { receiverOf } from '../../gateway/callbacks/receiver.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import type { CallbackReceiver } from '../fixtures/callback-receiver.ts';
 import { serve } from '../fixtures/http-server.ts';
+import { openAdmin } from '../fixtures/several-servers.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -75,8 +75,9 @@ async function told(url: string, receiver: CallbackReceiver): Promise<number> {
 
 /** Opens BullMQ's queue of callbacks as the administrator of Redis. */
 function openQueue(): Queue {
-  const { redisUrl, keys } = system();
-  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const { redisUrl, namespace, keys } = system();
+  const connection = openAdmin(redisUrl, namespace);
+  connection.options.maxRetriesPerRequest = null;
   const queue = new Queue(keys.callbacks, { connection, prefix: keys.prefix, skipVersionCheck: true });
   onTestFinished(async () => {
     await queue.close();

@@ -1,8 +1,9 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { SharedSecret } from '../../gateway/caller/caller-secret.ts';
+import { openAdmin } from '../fixtures/several-servers.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { useWorkers } from '../fixtures/workers.ts';
 
@@ -17,13 +18,13 @@ afterEach(() => {
 });
 
 function connect(): Redis {
-  const connection = new Redis(system().redisUrl);
+  const connection = openAdmin(system().redisUrl, system().namespace);
   connections.push(connection);
   return connection;
 }
 
 function connectToNamespace(): Connection {
-  return new Connection(connect(), system().namespace);
+  return new Connection(connect(), system().keys.prefix);
 }
 
 async function startTwo(settings: NodeJS.ProcessEnv = {}) {
@@ -70,8 +71,8 @@ describe('without CALLER_SECRET', () => {
   it('the gateways restore the secret to an emptied Redis and read each other’s claims', async () => {
     const [first, second] = await startTwo();
     const before = await storedSecret();
-    const { redis, namespace } = system();
-    await redis.unlink(...(await redis.keys(`${namespace}:*`)));
+    const { redis, keys } = system();
+    await redis.unlink(...(await redis.keys(`${keys.prefix}:*`)));
     await expect.poll(storedSecret).toBe(before);
     await expect.poll(async () => (await pay(first.url, 'a'))[0]).toBe(200);
     await expect.poll(async () => (await pay(second.url, 'b'))[0]).toBe(200);

@@ -105,7 +105,7 @@ describe('an idempotency key', () => {
     const current = system();
     const urls = await startTwo(current);
     await pay(urls[0], alice);
-    const [key = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const [key = ''] = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
     const { id, fingerprint } = JSON.parse((await current.redis.get(key)) ?? '') as Record<string, string>;
     await current.redis.set(key, JSON.stringify({ id, fingerprint }));
     for (const who of [alice, mallory, {}]) await expectInUse(await pay(urls[1], who));
@@ -143,7 +143,7 @@ describe('an idempotency key', () => {
     const urls = await startTwo(current);
     await pay(urls[0], { authorization: 'Bearer hidden-credential' });
     const stored = async (): Promise<string> => {
-      const keys = await current.redis.keys(`${current.namespace}:*`);
+      const keys = await current.redis.keys(`${current.keys.prefix}:*`);
       const values = await Promise.all(
         keys.map(async (key) => {
           const type = await current.redis.type(key);

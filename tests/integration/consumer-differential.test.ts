@@ -6,6 +6,7 @@ import { createKeys } from '#shared/store/keys/keys.ts';
 import { consumerKinds, useConsumers } from '../fixtures/consumers.ts';
 import type { Run, TestConsumer } from '../fixtures/consumers.ts';
 import { makeUsers } from '../fixtures/redis-users.ts';
+import { needsOneServer } from '../fixtures/several-servers.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -132,6 +133,7 @@ it(
   'both consumers leave the same keys and values in Redis after each step of any sequence',
   { timeout: 180_000 },
   async () => {
+    needsOneServer('it compares two namespaces, which a Cluster has on two nodes');
     const { redis, redisUrl, namespace } = system();
     let compared = 0;
     await fc.assert(

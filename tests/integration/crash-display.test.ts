@@ -43,8 +43,8 @@ it('/-/ring shows admins the last crash of a worker, with its last lines of stde
 });
 
 it("the worker's reason for its crash comes before the driver's", async () => {
-  const { redis, namespace } = system();
-  const crashes = new CrashNotes(new Connection(redis, namespace));
+  const { redis, keys } = system();
+  const crashes = new CrashNotes(new Connection(redis, keys.prefix));
   await crashes.note('S1', { generation: 3, reason: 'its event loop stood still for 12000 ms' });
   for (let times = 0; times < 2; times += 1)
     await crashes.note('S1', { generation: 3, at: 5, reason: 'killed by SIGKILL', stderr: ['x'] });
@@ -53,8 +53,8 @@ it("the worker's reason for its crash comes before the driver's", async () => {
 });
 
 it('of stderr, the last 20 lines and 4 KiB are kept', async () => {
-  const { redis, namespace } = system();
-  const crashes = new CrashNotes(new Connection(redis, namespace));
+  const { redis, keys } = system();
+  const crashes = new CrashNotes(new Connection(redis, keys.prefix));
   const lines = Array.from({ length: 50 }, (_, at) => `line ${at}`);
   await crashes.note('S1', { generation: 1, stderr: lines });
   expect((await crashes.read('S1'))?.stderr).toEqual(lines.slice(-20));
@@ -63,8 +63,8 @@ it('of stderr, the last 20 lines and 4 KiB are kept', async () => {
 });
 
 it('a crash replaces one of an older generation, never one of a newer generation', async () => {
-  const { redis, namespace } = system();
-  const crashes = new CrashNotes(new Connection(redis, namespace));
+  const { redis, keys } = system();
+  const crashes = new CrashNotes(new Connection(redis, keys.prefix));
   await crashes.note('S1', { generation: 3, reason: 'killed by SIGKILL', requests: ['a'] });
   await crashes.note('S1', { generation: 4, reason: 'exited with code 1' });
   await crashes.note('S1', { generation: 3, stderr: ['late'] });

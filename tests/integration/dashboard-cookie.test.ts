@@ -8,8 +8,8 @@ const secret = 'c2Vzc2lvbi1vZi1zb21lYm9keQ';
 
 /** @returns all that Redis has under the system's namespace, as text. */
 async function stored(): Promise<string> {
-  const { redis, namespace } = system();
-  const keys = await redis.keys(`${namespace}:*`);
+  const { redis, keys: made } = system();
+  const keys = await redis.keys(`${made.prefix}:*`);
   const dumps = await Promise.all(keys.map((key) => redis.dumpBuffer(key)));
   const letters = await Promise.all(
     keys.filter((key) => key.includes(':letter:')).map((key) => redis.hgetall(key)),

@@ -242,7 +242,7 @@ describe('a dead letter', () => {
     await run('/x?fail=9&status=500');
     expect(((await (await ask()).json()) as DeadLetterPageView).letters).toHaveLength(1);
     await expect.poll(async () => ((await (await ask()).json()) as DeadLetterPageView).letters).toEqual([]);
-    const { redis, namespace } = system();
-    await expect.poll(() => redis.keys(`${namespace}:{+dead-letters}*`)).toEqual([]);
+    const { redis, keys } = system();
+    await expect.poll(() => redis.keys(`${keys.prefix}:{+dead-letters}*`)).toEqual([]);
   });
 });

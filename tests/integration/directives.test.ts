@@ -134,7 +134,7 @@ describe('Ringpost-Delay', () => {
     expect(await status({ headers: { 'ringpost-delay': '3' } })).toBe(400);
     const asyncHeaders = { prefer: 'respond-async', 'ringpost-delay': '3', 'ringpost-deadline': '1000' };
     expect(await status({ ...late, headers: { ...late.headers, ...asyncHeaders } })).toBe(400);
-    expect(await system().redis.keys(`${system().namespace}:idempotency:*`)).toEqual([]);
+    expect(await system().redis.keys(`${system().keys.prefix}:idempotency:*`)).toEqual([]);
   });
 
   it('leaves time to cancel the request', async () => {
@@ -213,8 +213,8 @@ describe('Ringpost-Order', () => {
     }
     expect(await ended(one, location)).toMatchObject({ state: 'done' });
     expectInOrder(await notes(), accepted);
-    const { redis, namespace } = system();
-    await expect.poll(() => redis.keys(`${namespace}:line:*`)).toEqual([]);
+    const { redis, keys } = system();
+    await expect.poll(() => redis.keys(`${keys.prefix}:line:*`)).toEqual([]);
   });
 
   it('runs different keys in parallel', async () => {
@@ -283,8 +283,8 @@ describe('Ringpost-Order', () => {
     expect(await ended(one, late)).toMatchObject({ state: 'done' });
     const all = await notes();
     expectInOrder(all, [...new Set((await started()).filter((path) => path !== '/delayed')), '/delayed']);
-    const { redis, namespace } = system();
-    await expect.poll(() => redis.keys(`${namespace}:line:*`)).toEqual([]);
+    const { redis, keys } = system();
+    await expect.poll(() => redis.keys(`${keys.prefix}:line:*`)).toEqual([]);
   });
 
   it.each([

@@ -45,10 +45,10 @@ describe('QUEUE_LIMIT counts async requests', () => {
     expect(accepted).toBeLessThanOrEqual(13);
     expect(refused).toBe(burst - accepted);
     const { wait, delayed } = system().keys.unfinished('S1');
-    const { redis, namespace } = system();
+    const { redis, keys } = system();
     expect((await redis.llen(wait)) + (await redis.zcard(delayed))).toBeLessThanOrEqual(12);
     // A refused request leaves no key behind.
-    const claims = await redis.keys(`${namespace}:idempotency:*`);
+    const claims = await redis.keys(`${keys.prefix}:idempotency:*`);
     expect(claims.length).toBe('idempotency-key' in headersOf(0) ? accepted : 0);
   });
 

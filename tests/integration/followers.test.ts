@@ -26,10 +26,10 @@ let followers: Followers;
 let records: RequestRecords;
 
 beforeEach(async () => {
-  const { redis, keys, namespace } = system();
-  connection = new Connection(redis, namespace);
+  const { redis, keys } = system();
+  connection = new Connection(redis, keys.prefix);
   const subscriber = redis.duplicate();
-  const subscriptions = new Connection(subscriber, namespace);
+  const subscriptions = new Connection(subscriber, keys.prefix);
   records = new RequestRecords(connection, log);
   const changes = new RequestChanges(subscriptions);
   const watches = new Watches({ records, changes, connections: new Connections(), limit: 10 });

@@ -12,9 +12,9 @@ const parameters = defaultParameters('assignment');
 const token = 'c1#1';
 
 async function startWith(count: number) {
-  const { redis, keys, namespace } = system();
+  const { redis, keys } = system();
   const log = createLogger('test', 'silent');
-  const connection = new Connection(redis, namespace);
+  const connection = new Connection(redis, keys.prefix);
   const store = new RingStore(connection, log);
   await seedReplicas(store, parameters, count);
   await redis.set(keys.leader, token);

@@ -25,8 +25,8 @@ let appends: KeptAppends;
 let renewals: KeptRenewals;
 
 beforeEach(async () => {
-  const { redis, keys, namespace } = system();
-  const connection = new Connection(redis, namespace);
+  const { redis, keys } = system();
+  const connection = new Connection(redis, keys.prefix);
   reader = new KeptStreamReader(connection);
   streams = new KeptStreams(connection, lease, log);
   appends = new KeptAppends(

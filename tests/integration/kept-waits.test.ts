@@ -86,14 +86,14 @@ describe('an idempotent request whose answer is a stream', () => {
   });
 
   it('keeps its key while its stream runs, however long that is', async () => {
-    const { redis, namespace } = system();
+    const { redis, keys } = system();
     const { upstream, one } = await startKeptAnswers(system(), { IDEMPOTENCY_TTL_S: '2' });
     const headers = { 'idempotency-key': 'k' };
     const asking = readLive(`${one}/a`, { method: 'POST', headers, body: 'x' });
     const { response } = await upstream.take('/a');
     response.writeHead(200, sse).write('data: one\n\n');
     await asking;
-    const [claim = ''] = await redis.keys(`${namespace}:idempotency:*`);
+    const [claim = ''] = await redis.keys(`${keys.prefix}:idempotency:*`);
     // As if the deadline had passed long ago.
     await redis.pexpire(claim, 1500);
     await expect.poll(() => redis.pttl(claim)).toBeGreaterThan(1500);

@@ -65,7 +65,7 @@ async function sendAsync(url: string, headers: Record<string, string>): Promise<
 const stateOf = async (url: string, location: string): Promise<unknown> =>
   ((await (await fetch(`${url}${location}?wait=20`)).json()) as { state: string }).state;
 
-const noLines = async (): Promise<string[]> => system().redis.keys(`${system().namespace}:line:*`);
+const noLines = async (): Promise<string[]> => system().redis.keys(`${system().keys.prefix}:line:*`);
 
 describe('KEY_CONCURRENCY', () => {
   it('lets no more requests of a key run at once, over gateways, and delays no other key', async () => {

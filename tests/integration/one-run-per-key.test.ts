@@ -112,7 +112,7 @@ describe('a first request that certainly has not started', () => {
     const { url, gateway } = await start();
     const first = await pay(url, '/pay');
     // As if the gateway had claimed the key and was frozen before it added the job.
-    const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const [claim = ''] = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
     const held = JSON.parse((await current.redis.get(claim)) ?? '') as object;
     const late = requestId('3f333df6-90a4-4fda-8dd3-9485d27cee36', 'S1');
     await current.redis.set(claim, JSON.stringify({ ...held, id: late }), 'PX', 60_000);
@@ -151,7 +151,7 @@ describe('a first request that certainly has not started', () => {
     const answers = await Promise.all(asked);
     const refused = answers.filter(({ status }) => status === 503);
     expect(refused.length).toBeGreaterThan(0);
-    const claims = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const claims = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
     expect(claims).toHaveLength(answers.length - refused.length);
     for (const { key } of refused) {
       const again = await pay(url, '/pay?ms=50', { 'idempotency-key': key });
@@ -165,7 +165,7 @@ describe('a claim', () => {
     const current = system();
     const { url } = await start({ IDEMPOTENCY_TTL_S: '1' });
     await pay(url, '/later', { ...respondAsync, 'ringpost-delay': '3600' });
-    const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const [claim = ''] = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
     expect(await current.redis.pttl(claim)).toBeGreaterThan(3_600_000);
   });
 
@@ -184,7 +184,7 @@ describe('a claim', () => {
     const first = await pay(url, '/long?ms=20000', respondAsync);
     await eventually(async () => (await workers.runs()).length === 1);
     await cancel(url, idOf(first));
-    const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const [claim = ''] = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
     const record = await current.redis.pttl(current.keys.request('S1', idOf(first)));
     expect(record).toBeGreaterThan(3_600_000);
     expect(await current.redis.exists(claim)).toBe(1);

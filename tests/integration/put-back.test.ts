@@ -97,7 +97,7 @@ it('a job that Redis refuses to put back stays active, so that the sweep finds i
     .spyOn(Job.prototype, 'moveToDelayed')
     .mockRejectedValueOnce(Object.assign(new Error('OOM'), { name: 'ReplyError' }));
   const consumer = createStockConsumer({
-    connection: new Connection(own, namespace),
+    connection: new Connection(own, keys.prefix),
     replica: 'S1',
     concurrency: 1,
     run: () => Promise.resolve({ notBefore: Date.now() + 100 }),

@@ -153,6 +153,24 @@ describe('a master that is cut off from its replicas and sentinels', () => {
   }, 60_000);
 });
 
+describe('the settings of a Cluster', () => {
+  it('are checked as far as they bound what a master that is cut off confirms', async () => {
+    const group = await startClusterGroup(inject('redisBinary'));
+    onTestFinished(() => group.stop());
+    const { namespace } = system();
+    const check = (): Promise<string[]> => checkRedis(group.url, [], namespace, 3000);
+    // It has one replica, without which `min-replicas-to-write` would refuse everything.
+    expect(await check()).toEqual([]);
+    const { redis } = await group.master(namespace);
+    await redis.config('SET', 'cluster-node-timeout', '15000');
+    expect(await check()).toEqual([
+      expect.stringContaining(
+        'cluster-node-timeout of Redis is 15000 ms, which is longer than LEASE_MS (3000)',
+      ),
+    ]);
+  }, 60_000);
+});
+
 describe('a URL that names the wrong kind of server', () => {
   it('is refused with one sentence that says what to write', async () => {
     const group = await startSentinelGroup(inject('redisBinary'));

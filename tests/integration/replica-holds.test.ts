@@ -198,10 +198,10 @@ describe('a paused replica', () => {
 
   it("is the same as one whose queue BullMQ's own pause has paused", async () => {
     const running = await start(2, { LEASE_MS: '600' });
-    const { keys, namespace, redis } = system();
+    const { keys, redis } = system();
     const queue = new Queue(keys.queue('S2'), {
       connection: redis,
-      prefix: namespace,
+      prefix: keys.prefix,
       skipMetasUpdate: true,
     });
     onTestFinished(() => queue.close());

@@ -14,8 +14,8 @@ const scratch = useScratch();
 
 /** Adds a desired replica as an older version did that reserved no names. */
 async function desire(name: string): Promise<void> {
-  const { redis, namespace } = system();
-  const store = new RingStore(new Connection(redis, namespace), createLogger('test', 'silent'));
+  const { redis, keys } = system();
+  const store = new RingStore(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
   await store.changeDesired(
     (state) => ({ add: placeAll(state, [name], defaultParameters('murmur3', {})), remove: [] }),
     Date.now(),

@@ -116,8 +116,8 @@ describe('Prefer: respond-async', () => {
       (await fetch(`${two}${location(accepted)}${path}`)).status;
     await expect.poll(() => status('/reply')).toBe(410);
     await expect.poll(() => status('')).toBe(404);
-    const { redis, namespace } = system();
-    const left = await redis.keys(`${namespace}:*request*`);
+    const { redis, keys } = system();
+    const left = await redis.keys(`${keys.prefix}:*request*`);
     // The indexes expire by themselves, up to a minute later.
     const indexes = left.filter((key) => key.includes(':requests:'));
     for (const key of indexes) expect(await redis.pttl(key)).not.toBe(-1);

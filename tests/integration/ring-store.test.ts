@@ -21,9 +21,9 @@ interface Parts {
 }
 
 function parts(): Parts {
-  const { redis, keys, namespace } = system();
+  const { redis, keys } = system();
   return {
-    store: new RingStore(new Connection(redis, namespace), createLogger('test', 'silent')),
+    store: new RingStore(new Connection(redis, keys.prefix), createLogger('test', 'silent')),
     keys,
     run: rawScripts(redis),
     everything: () =>

@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 async function open(url = system().redisUrl): Promise<Redis> {
-  const redis = openRedis(url, 'test:scripts', 'patient', createLogger('test', 'silent'));
+  const redis = openRedis(url, `${system().namespace}:scripts`, 'patient', createLogger('test', 'silent'));
   opened.push(redis);
   await whenReady(redis);
   return redis;

@@ -29,8 +29,8 @@ async function ready(url: string): Promise<Ready> {
 
 /** Adds desired replicas without a controller. */
 async function desire(...names: readonly string[]): Promise<void> {
-  const { redis, namespace } = system();
-  const store = new RingStore(new Connection(redis, namespace), createLogger('test', 'silent'));
+  const { redis, keys } = system();
+  const store = new RingStore(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
   const add = names.map((name, at) => ({ name, joined: at + 1, weight: 1 }));
   await store.changeDesired(() => ({ add, remove: [] }), 1);
 }

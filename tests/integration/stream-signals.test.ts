@@ -88,7 +88,7 @@ it('a subscription whose connection breaks says so, and is confirmed again', asy
   await channel.announce('S1', [cancel]);
   await expect.poll(() => first.heard).toEqual([grant, cancel]);
   expect([ended.heard, ended.told]).toEqual([[], ['subscribed', 'unsubscribed']]);
-  await expect.poll(() => redis.pubsub('CHANNELS', `${namespace}:*`)).toHaveLength(1);
+  await expect.poll(() => redis.pubsub('CHANNELS', `${system().keys.prefix}:*`)).toHaveLength(1);
 });
 
 it('a replica can be subscribed to again while the connection is broken', async () => {

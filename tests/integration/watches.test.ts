@@ -79,10 +79,10 @@ describe('a client that leaves', () => {
     ['Idempotency-Key', `${idempotent}Idempotency-Key: 1\r\n\r\n`],
   ])('ends a wait by %s', async (_, bytes) => {
     const parts = system();
-    const { redis, namespace } = parts;
+    const { redis } = parts;
     const { url } = await parts.start({ REPLICAS: '1' });
     const channels = (): Promise<unknown> =>
-      redis.call('PUBSUB', 'CHANNELS', `${namespace}:request-changes:*`);
+      redis.call('PUBSUB', 'CHANNELS', `${system().keys.prefix}:request-changes:*`);
     const connection = await speak(url, bytes);
     await expect.poll(channels).toHaveLength(1);
     connection.socket.destroy();
@@ -155,7 +155,7 @@ describe('past WATCH_LIMIT', () => {
     const refused = await ask(url, { method: 'POST', target: '/home', headers: key });
     expect(refused.status).toBe(503);
     expect(json(refused)).toMatchObject({ code: 'over_capacity' });
-    expect(await parts.redis.keys(`${parts.namespace}:idempotency:*`)).toEqual([]);
+    expect(await parts.redis.keys(`${system().keys.prefix}:idempotency:*`)).toEqual([]);
     const began = performance.now();
     const headers = ['Prefer', 'respond-async, wait=30', 'Ringpost-Delay', '20'];
     expect((await ask(url, { method: 'POST', target: '/home', headers })).status).toBe(202);

@@ -31,8 +31,8 @@ async function contentOf(redis: Redis, key: string): Promise<string> {
 
 /** @returns the keys of this test with an exponent in their value, and those values. */
 async function keysWithExponents(): Promise<string[]> {
-  const { redis, namespace } = system();
-  const keys = await redis.keys(`${namespace}:*`);
+  const { redis, keys: made } = system();
+  const keys = await redis.keys(`${made.prefix}:*`);
   expect(keys.length).toBeGreaterThan(10);
   const texts = await Promise.all(keys.map(async (key) => `${key}: ${await contentOf(redis, key)}`));
   return texts.filter((text) => inExponents.test(text));

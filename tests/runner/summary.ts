@@ -5,6 +5,8 @@ export interface FileResult {
   readonly tookMs: number;
   readonly passed: number;
   readonly skipped: number;
+  /** The reason of each test that was skipped with one. */
+  readonly skipReasons: readonly string[];
   /**
    * One text for each failed test (its full name and the first line of its error), for each error outside of
    * any test, and for a file that could not be loaded.
@@ -33,6 +35,15 @@ export function failureLines(
 ): readonly string[] {
   const ofFiles = results.flatMap(({ file, failures }) => failures.map((failure) => `${file}: ${failure}`));
   return [...ofFiles, ...strays].map((text) => `  failed: ${text}`);
+}
+
+/** @returns the reasons for which tests were skipped, each with their number and their files, one a line. */
+export function skipLines(results: readonly FileResult[]): readonly string[] {
+  const skips = results.flatMap(({ file, skipReasons }) => skipReasons.map((reason) => ({ file, reason })));
+  return [...Map.groupBy(skips, ({ reason }) => reason)].map(([reason, some]) => {
+    const files = [...new Set(some.map(({ file }) => file.slice(file.lastIndexOf('/') + 1)))];
+    return `  ${some.length} ${some.length === 1 ? 'test' : 'tests'} of ${files.join(', ')}: ${reason}`;
+  });
 }
 
 /** @param cpuMs processor time of all processes of the run; undefined if the system does not say. */

@@ -42,9 +42,12 @@ export async function runProjects(
 function resultOf(module: TestModule): FileResult {
   const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
   const failures: string[] = [];
+  const skipReasons: string[] = [];
   for (const test of module.children.allTests()) {
-    count[test.result().state] += 1;
-    if (test.result().state === 'failed') failures.push(failureOf(test));
+    const result = test.result();
+    count[result.state] += 1;
+    if (result.state === 'failed') failures.push(failureOf(test));
+    if (result.state === 'skipped' && result.note !== undefined) skipReasons.push(result.note);
   }
   // Errors while the file was loaded, and of hooks that run once for a suite or the file.
   const errors = [module, ...module.children.allSuites()].flatMap((suite) => suite.errors());
@@ -58,6 +61,7 @@ function resultOf(module: TestModule): FileResult {
     tookMs: duration + setupDuration,
     passed: count.passed,
     skipped: count.skipped + count.pending,
+    skipReasons,
     failures,
   };
 }

@@ -156,6 +156,21 @@ describe('a refusal by Redis', () => {
       'eval',
       'may not use a key of a script',
     ],
+    [
+      "ERR ACL failure in script: User w has no permissions to run the 'del' command script: x",
+      'evalsha',
+      'may not run DEL in a script',
+    ],
+    [
+      'ERR ACL failure in script: No permissions to access a channel script: x',
+      'evalsha',
+      'may not use a channel of a script',
+    ],
+    [
+      'ERR ACL failure in script: No permissions to access a key script: x',
+      'evalsha',
+      'may not use a key of a script',
+    ],
   ])('is explained with the user and the command: %s', (message, command, text) => {
     expect(textFor(message, command)).toBe(`The Redis user w ${text}; ${advice}`);
   });

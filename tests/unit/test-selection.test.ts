@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 import { testProjects } from '../runner/projects.ts';
 import { selectProjects } from '../runner/selection.ts';
+import { shortList } from '../runner/short-list.ts';
 
 const selected = (filters: readonly string[], projects: readonly string[] = []): readonly string[] =>
   selectProjects(testProjects, { filters, projects }, projectFolder).map(({ name }) => name);
@@ -25,6 +26,12 @@ describe('npm test', () => {
     ['no-such-file', []],
   ])('runs only the projects that have a file of this name: %s', (filter, projects) => {
     expect(selected([filter])).toEqual(projects);
+  });
+
+  it('runs files with --short that all exist and that need Redis', () => {
+    const missing = shortList.filter((file) => globSync(file, { cwd: projectFolder }).length === 0);
+    expect(missing).toEqual([]);
+    expect(selected(shortList)).toEqual(['integration', 'e2e', 'e2e-alone']);
   });
 
   it.each([

@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { FileResult } from '../runner/summary.ts';
 import { outsideErrorOf, withOutsideErrors } from '../runner/outside-errors.ts';
 import { runFailedAgain } from '../runner/second-run.ts';
-import { countLine, durationLine, failureLines, slowestFiles } from '../runner/summary.ts';
+import { countLine, durationLine, failureLines, skipLines, slowestFiles } from '../runner/summary.ts';
 
 const result = (parts: Partial<FileResult>): FileResult => ({
   file: 'a.test.ts',
   tookMs: 0,
   passed: 1,
   skipped: 0,
+  skipReasons: [],
   failures: [],
   ...parts,
 });
@@ -42,6 +43,18 @@ describe('the last lines of npm test', () => {
       '  failed: a.test.ts: a ring > is empty: expected 1 to be 0',
       '  failed: a.test.ts: an error outside of any test: no',
       '  failed: unknown file: no',
+    ]);
+  });
+
+  it('name the reasons for which tests were skipped, with their number and files', () => {
+    const reason = 'it needs one server';
+    const some = [
+      result({ file: 'e2e/a.test.ts', skipped: 2, skipReasons: [reason, reason] }),
+      result({ file: 'e2e/b.test.ts', skipped: 2, skipReasons: [reason, 'there is no python3'] }),
+    ];
+    expect(skipLines(some)).toEqual([
+      '  3 tests of a.test.ts, b.test.ts: it needs one server',
+      '  1 test of b.test.ts: there is no python3',
     ]);
   });
 

@@ -79,7 +79,7 @@ export async function checkRedis(
       );
     }
     if (place.kind !== 'sentinel' && place.kind !== 'cluster') return [];
-    return await replicationWarnings(redis, info, userOf(url), leaseMs);
+    return await replicationWarnings(redis, info, place.kind, userOf(url), leaseMs);
   } catch (error) {
     if (error instanceof RedisUnfitError) throw error;
     const failure = reason?.message ? reason : error;

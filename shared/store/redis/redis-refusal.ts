@@ -2,11 +2,18 @@ import { parseRedisUrl } from '../../process/redis-url.ts';
 
 const advice = 'docs/security.md lists the rights that each role needs';
 
-/** The errors with which Redis 7.0 and later and Valkey refuse a command, directly and in a script. */
+/** The errors with which Redis from 7.0 to 8 and Valkey refuse a command, directly and in a script. */
 const forms: readonly (readonly [pattern: RegExp, what: (command: string) => string])[] = [
   [/^(?:ERR|NOPERM) .*user executing the script can't run/, () => 'may not run a command of a script'],
   [/^(?:ERR|NOPERM) .*user executing the script can't publish/, () => 'may not use a channel of a script'],
   [/^(?:ERR|NOPERM) .*user executing the script/, () => 'may not use a key of a script'],
+  // Redis 7.2 and later, Valkey.
+  [
+    /^ERR ACL failure in script: .*permissions to run the '([^']+)' command/,
+    (command) => `may not run ${command} in a script`,
+  ],
+  [/^ERR ACL failure in script: .*channel/, () => 'may not use a channel of a script'],
+  [/^ERR ACL failure in script/, () => 'may not use a key of a script'],
   [/^NOPERM .*permissions to run the '([^']+)' command/, (command) => `may not run ${command}`],
   [/^NOPERM .*channel/, (command) => `may not use a channel that ${command} names`],
   [/^NOPERM .*key/, (command) => `may not use a key that ${command} names`],

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { jobName } from '#shared/contract/job.ts';
 import { requestId } from '#shared/contract/request-id.ts';
-import { keys } from '../cluster.ts';
 import type { Cluster } from '../cluster.ts';
 
 /** A way to write garbled data into Redis. */
@@ -21,9 +20,9 @@ const garbage: Readonly<Record<string, string>> = {
 };
 
 /** Adds a job as BullMQ does. */
-async function addJob({ redis }: Cluster, replica: string, data: string): Promise<void> {
+async function addJob(cluster: Cluster, replica: string, data: string): Promise<void> {
   const id = requestId(randomUUID(), replica);
-  await redis.hset(keys.job(replica, id), {
+  await cluster.redis.hset(cluster.keys.job(replica, id), {
     name: jobName,
     data,
     opts: '{}',
@@ -31,10 +30,10 @@ async function addJob({ redis }: Cluster, replica: string, data: string): Promis
     delay: 0,
     priority: 0,
   });
-  await enqueue(redis, replica, id);
+  await enqueue(cluster, replica, id);
 }
 
-async function enqueue(redis: Cluster['redis'], replica: string, id: string): Promise<void> {
+async function enqueue({ redis, keys }: Cluster, replica: string, id: string): Promise<void> {
   await redis.lpush(keys.unfinished(replica).wait, id);
   await redis.zadd(keys.marker(replica), 0, '0');
 }
@@ -51,49 +50,49 @@ export const garblings: readonly Garbling[] = [
   ...Object.keys(garbage).map((_, at) => garbageJob('S1', at)),
   {
     what: 'an id without a job',
-    act: ({ redis }) => enqueue(redis, 'S2', requestId(randomUUID(), 'S2')),
+    act: (cluster) => enqueue(cluster, 'S2', requestId(randomUUID(), 'S2')),
   },
-  { what: 'an invalid id', act: ({ redis }) => enqueue(redis, 'S2', 'no id at all') },
+  { what: 'an invalid id', act: (cluster) => enqueue(cluster, 'S2', 'no id at all') },
   {
     what: 'a job that is a string',
-    act: async ({ redis }) => {
+    act: async (cluster) => {
       const id = requestId(randomUUID(), 'S2');
-      await redis.set(keys.job('S2', id), 'garbage');
-      await enqueue(redis, 'S2', id);
+      await cluster.redis.set(cluster.keys.job('S2', id), 'garbage');
+      await enqueue(cluster, 'S2', id);
     },
   },
   {
     what: 'suspects that are a string',
-    act: async ({ redis }) => void (await redis.set(keys.suspects('S3'), 'garbage')),
+    act: async ({ redis, keys }) => void (await redis.set(keys.suspects('S3'), 'garbage')),
   },
   {
     what: 'a crash that is a list',
-    act: async ({ redis }) => {
+    act: async ({ redis, keys }) => {
       await redis.del(keys.crash('S3'));
       await redis.lpush(keys.crash('S3'), 'garbage');
     },
   },
   {
     what: 'a state of a replica that is not JSON',
-    act: async ({ redis }) => void (await redis.hset(keys.status, 'S1', '{"state":')),
+    act: async ({ redis, keys }) => void (await redis.hset(keys.status, 'S1', '{"state":')),
   },
   {
     what: 'offers that are a string',
-    act: async ({ redis }) => {
+    act: async ({ redis, keys }) => {
       await redis.del(keys.offered);
       await redis.set(keys.offered, 'garbage');
     },
   },
   {
     what: 'a desired replica with an invalid name',
-    act: async ({ redis }) => {
+    act: async ({ redis, keys }) => {
       await redis.hset(keys.desired, badName, JSON.stringify({ name: badName, joined: 99, weight: 1 }));
       await redis.incr(keys.version);
     },
   },
   {
     what: 'a place of a desired replica that is not JSON',
-    act: async ({ redis }) => {
+    act: async ({ redis, keys }) => {
       await redis.hset(keys.desired, misplaced, '{"joined":');
       await redis.incr(keys.version);
     },

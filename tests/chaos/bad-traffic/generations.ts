@@ -1,4 +1,3 @@
-import { keys } from '../cluster.ts';
 import type { Cluster } from '../cluster.ts';
 
 /** The generation of each replica: how many workers it has had. */
@@ -7,7 +6,7 @@ export type Generations = ReadonlyMap<string, number>;
 /** @returns the present generations of the desired replicas. */
 export async function generationsOf(cluster: Cluster): Promise<Generations> {
   const names = await cluster.desired();
-  const each = await Promise.all(names.map((name) => cluster.redis.get(keys.generation(name))));
+  const each = await Promise.all(names.map((name) => cluster.redis.get(cluster.keys.generation(name))));
   return new Map(names.map((name, at) => [name, Number(each[at] ?? 0)]));
 }
 

@@ -6,6 +6,7 @@ import { soakEverything } from '../uneven/soak-everything.ts';
 import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
 import { failover } from './failover.ts';
+import { partition } from './partition.ts';
 import { gatewayKilled, rollingRestart } from './gateway-faults.ts';
 import { overload } from './overload.ts';
 import { proxies } from './proxies.ts';
@@ -13,7 +14,7 @@ import { redisFaults } from './redis-faults.ts';
 import { replicaHangs } from './replica-hangs.ts';
 import { replicaKilled } from './replica-killed.ts';
 import { silentStop } from './silent-stop.ts';
-import { soak } from './soak.ts';
+import { groupSoaks, soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
@@ -50,7 +51,7 @@ export const families: readonly Family[] = [
       overload,
     ],
   },
-  { name: 'failover', scenarios: failover },
+  { name: 'failover', scenarios: [...failover, ...partition, ...groupSoaks] },
   { name: 'proxies', scenarios: proxies },
   { name: 'bad-traffic', scenarios: badTraffic },
   { name: 'streams', scenarios: streams },

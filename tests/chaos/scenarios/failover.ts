@@ -89,5 +89,5 @@ function scenarioOf(redis: 'sentinel' | 'cluster', { name, description, act, und
 
 export const failover: readonly Scenario[] = [
   ...[planned, killed, frozen].map((each) => scenarioOf('sentinel', each)),
-  ...[planned, killed].map((each) => scenarioOf('cluster', each)),
+  ...[planned, killed, frozen].map((each) => scenarioOf('cluster', each)),
 ];

@@ -22,6 +22,8 @@ export interface SoakKind {
   /** Its first part; what all soaks expect follows. */
   readonly what: string;
   readonly replicas: number;
+  /** One server by default. */
+  readonly redis?: 'single' | 'sentinel' | 'cluster';
   readonly kinds: readonly Choose[];
   /** The bound on answers while nothing is wrong except one killed worker, in ms. */
   readonly aloneMs: number;
@@ -62,19 +64,38 @@ export function soakOf(kind: SoakKind): Scenario {
   };
 }
 
+const ordinary: Omit<SoakKind, 'name' | 'what'> = {
+  replicas: 5,
+  kinds: [...anyKinds, addOrRemove()],
+  aloneMs: maxAloneMs,
+};
+
 export const soak = soakOf({
   name: 'soak',
   what:
     'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 to ' +
     `4 s: ${faultsOfEverySoak}`,
-  replicas: 5,
-  kinds: [...anyKinds, addOrRemove()],
-  aloneMs: maxAloneMs,
+  ...ordinary,
 });
+
+const onGroup = (where: string): string =>
+  `The soak with ${where}. Faults of Redis hit the master. Instead of a read-only Redis there are planned ` +
+  'switches to a replica.';
+
+/** The same, with servers of which another one may become the master at any time. */
+export const groupSoaks: readonly Scenario[] = [
+  soakOf({
+    name: 'sentinel-soak',
+    what: onGroup('a master with two replicas and three sentinels'),
+    redis: 'sentinel',
+    ...ordinary,
+  }),
+  soakOf({ name: 'cluster-soak', what: onGroup('a Cluster of six nodes'), redis: 'cluster', ...ordinary }),
+];
 
 async function play(kind: SoakKind, context: ScenarioContext): Promise<Outcome> {
   const { seconds, seed, folder } = context;
-  const { replicas, settings = {}, settingsOf, load, kinds, aloneMs, shows } = kind;
+  const { replicas, redis, settings = {}, settingsOf, load, kinds, aloneMs, shows } = kind;
   const done: DoneFault[] = [];
   let calms: readonly Calm[] = [];
   const options = {
@@ -82,6 +103,7 @@ async function play(kind: SoakKind, context: ScenarioContext): Promise<Outcome> 
     controllers: 2,
     replicas,
     settings,
+    ...(redis === undefined ? {} : { redis }),
     ...(settingsOf === undefined ? {} : { settingsOf }),
     ...(load === undefined ? {} : { load: load(seed + 2) }),
     mayMistakeForPoison: true,
@@ -136,7 +158,13 @@ async function play(kind: SoakKind, context: ScenarioContext): Promise<Outcome> 
     ...shown.notes,
   ];
   return {
-    rows: [{ what: `${seconds} s, seed ${seed}`, verdict, note: notes.join('; ') }],
+    rows: [
+      {
+        what: `${redis === undefined ? '' : `${redis}: `}${seconds} s, seed ${seed}`,
+        verdict,
+        note: notes.join('; '),
+      },
+    ],
     unmet,
     late: kills.late,
   };
