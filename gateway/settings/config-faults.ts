@@ -35,7 +35,7 @@ function redisFaults({ REDIS_URL, WORKER_REDIS_URL, ROLE }: GatewayValues): stri
 }
 
 function replicaFaults(values: GatewayValues): string[] {
-  const { REPLICA_DRIVER, HANDLER, RESPAWN, SLEEP_AFTER_S, WORKER_MOUNTS } = values;
+  const { REPLICA_DRIVER, REPLICA_JOIN, ROLE, HANDLER, RESPAWN, SLEEP_AFTER_S, WORKER_MOUNTS } = values;
   const faults: string[] = [];
   // A container has files of its own.
   if (REPLICA_DRIVER !== 'docker' && HANDLER !== undefined && !existsSync(HANDLER))
@@ -44,6 +44,11 @@ function replicaFaults(values: GatewayValues): string[] {
   if (badMount !== undefined)
     faults.push(
       `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,
+    );
+  if (REPLICA_JOIN === 'auto' && ROLE !== 'gateway' && REPLICA_DRIVER !== 'none')
+    faults.push(
+      `REPLICA_JOIN is "auto", but with REPLICA_DRIVER=${REPLICA_DRIVER} ringpost starts the workers; set ` +
+        'REPLICA_DRIVER=none',
     );
   if (REPLICA_DRIVER === 'none' && RESPAWN === 'new')
     faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');
