@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { useScratch } from '../fixtures/scratch.ts';
 import { createWorker } from '../../gateway/package/index.ts';
 import {
   desiredOf,
@@ -10,12 +11,14 @@ import {
   ringOf,
   untilReplicas,
 } from '../fixtures/joining-workers.ts';
+import { callCli } from '../fixtures/command-line.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { eventually, useWorkers } from '../fixtures/workers.ts';
 
 const system = useSystem();
 const workers = useWorkers();
+const scratch = useScratch();
 
 it('a worker in a program joins when it starts and leaves when it stops', async () => {
   const running = await system().start(joinable);
@@ -77,4 +80,19 @@ it('announcements that no worker has written keep nobody out', async () => {
   const left = async (): Promise<string[]> => (await redis.zrange(keys.announcements, '0', '-1')).toSorted();
   await expect.poll(left, patience).toEqual(['w-1#1']);
   expect((await ringOf(running)).replicas).toMatchObject([{ name: 'w-1', inRing: true }]);
+});
+
+it('the command line says who joined by itself, and who stands by', async () => {
+  const running = await system().start({ ...joinable, REPLICA_LEAVE_AFTER_S: '120' });
+  launchJoining(workers, system(), 'w-1');
+  await untilReplicas(running, 'w-1');
+  launchJoining(workers, system(), 'gateway-0');
+  await expect.poll(async () => (await ringOf(running)).joining?.standingBy.length, patience).toBe(1);
+  const folder = await scratch();
+  const call = async (...args: readonly string[]): Promise<string> =>
+    (await callCli(folder, [...args, '--url', running.url])).stdout;
+  expect(await call('explain', 'tenant-7')).toMatch(/owner +w-1, which joined by itself/);
+  const ring = await call('ring');
+  expect(ring).toMatch(/joining +replicas join with their workers, and leave 2m after these were lost/);
+  expect(ring).toMatch(/gateway-0 +the name is reserved for ringpost itself; choose another one/);
 });
