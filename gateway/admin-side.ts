@@ -1,5 +1,6 @@
 import { runsContainers } from './drivers/driver-kind.ts';
 import type { FastifyInstance } from 'fastify';
+import { JoinStore } from '#shared/store/joins/join-store.ts';
 import type { AppParts, RequestParts } from './app-parts.ts';
 import { apiRoutes } from './api/api-routes.ts';
 import type { EventStreams } from './api/event-streams.ts';
@@ -38,6 +39,7 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
     ...parts,
     parameters,
     ...limits,
+    joins: new JoinStore(parts.connection, parts.log),
     addTimeoutMs: config.addTimeoutMs,
   });
   const redriving: RedriveOptions = {

@@ -10,6 +10,8 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Handler } from './handlers/handler.ts';
 import { ReplyBudget } from './handlers/reply-budget.ts';
+import { Departure } from './join/departure.ts';
+import { Membership } from './join/membership.ts';
 import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { ownGeneration } from './lease/own-generation.ts';
@@ -17,6 +19,7 @@ import { SharedAnswers } from './lease/shared-answers.ts';
 import { ReplicaLease } from './lease/replica-lease.ts';
 import { chooseConsumer } from './queue/consumer-choice.ts';
 import { Intake } from './queue/intake.ts';
+import { ReadyFile } from './ready-file.ts';
 import { Aftermath } from './reply/aftermath.ts';
 import { AnswerTally } from './run/answer-tally.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
@@ -38,6 +41,9 @@ export interface OpenWorker {
   readonly replica: string;
   readonly generation: number;
   readonly served: ServedQueues;
+  /** Undefined if replicas do not join by themselves. */
+  readonly membership: Membership | undefined;
+  readonly readyFile: ReadyFile;
   readonly log: Logger;
   /** Opens a further connection. */
   readonly open: (name: string) => Connection;
@@ -53,6 +59,7 @@ export async function openWorker(
   leaving?: AbortSignal,
 ): Promise<OpenWorker> {
   const { redisUrl: url, namespace, replica } = config;
+  const readyFile = new ReadyFile(config.readyFile, log);
   const open = (name: string): Connection => {
     const options = { url, namespace, name: `worker:${replica}${name}`, use: 'patient' } as const;
     const connection = openConnection(options, log);
@@ -65,7 +72,12 @@ export async function openWorker(
   warnOfSkew(clock, log);
   await clock.measure();
   const generation = config.generation ?? (await ownGeneration(connection, replica, log));
-  return { config, connection, replica, generation, served: new ServedQueues(), log, open };
+  const { healthFile } = config;
+  // A worker that a driver has started is desired.
+  const joins = config.join === 'auto' && config.generation === undefined;
+  const membership = joins ? new Membership({ connection, replica, generation, healthFile, log }) : undefined;
+  const served = new ServedQueues();
+  return { config, connection, replica, generation, served, membership, readyFile, log, open };
 }
 
 /** Why a worker ends by itself. */
@@ -102,6 +114,7 @@ export async function composeWorker(
   surroundings: WorkerSurroundings,
 ): Promise<WorkerProcess> {
   const { config, connection, replica, generation, served, log, open } = opened;
+  const { membership, readyFile } = opened;
   const { env, hosted, onFault, onRetired, noted } = surroundings;
   const { leaseMs, concurrency, drainTimeoutMs } = config;
   const common = { connection, replica, generation, leaseMs, drainTimeoutMs, log };
@@ -164,15 +177,19 @@ export async function composeWorker(
     tally: new AnswerTally(answers),
     choice: await chooseConsumer(config.consumer, log),
   };
+  const departure = membership && new Departure(membership, log);
   const heartbeat = new Heartbeat({
     ...common,
     lease,
     keeper,
     endsLease,
+    healthFile: config.healthFile,
     running: () => served.sizeOf(replica),
     onSuperseded,
     onRemoved: (isRemoved) => session.limitStreams(isRemoved),
-    onRetired,
+    onRetired: () => {
+      if (departure?.drained() !== true) onRetired();
+    },
   });
   const makeCertain = (): Promise<boolean> => heartbeat.makeCertain();
   const onStuck = (): void => onFault('stuck');
@@ -181,5 +198,5 @@ export async function composeWorker(
   const adoptions = new Adoptions({ ...common, keeper, parts: sessionParts, served });
   const cancellations = new Cancellations({ connection: listening, cancelled, served, log });
   const parts = { handler, keeper, heartbeat, session, adoptions, cancellations, large, noted, telemetry };
-  return new WorkerProcess({ ...common, ...parts });
+  return new WorkerProcess({ ...common, ...parts, departure, readyFile });
 }

@@ -1,7 +1,9 @@
+import { hostname } from 'node:os';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import type { SettingsOf } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
@@ -11,7 +13,12 @@ export const workerSettings = {
   type: 'object',
   properties: {
     ...commonSettings,
-    REPLICA: { type: 'string', description: 'Name of the replica that this worker runs.' },
+    REPLICA: {
+      type: 'string',
+      description:
+        'Name of the replica that this worker runs. Unset: the name of its host, if replicas join by ' +
+        'themselves (`REPLICA_JOIN`).',
+    },
     GENERATION: {
       type: 'integer',
       minimum: 1,
@@ -21,10 +28,14 @@ export const workerSettings = {
       type: 'string',
       description:
         'File that the worker touches each time it renews its lease, for health checks that start no ' +
-        'Node process.',
+        'Node process, and while it waits to join.',
+    },
+    READY_FILE: {
+      type: 'string',
+      description: 'File that exists while the worker takes jobs, for readiness checks.',
     },
   },
-  required: ['REDIS_URL', 'REPLICA'],
+  required: ['REDIS_URL'],
 } as const;
 
 export interface WorkerConfig {
@@ -58,7 +69,10 @@ export interface WorkerConfig {
   readonly streamConcurrency: number;
   /** How long the source of a stream may bring nothing, in ms; 0: without a limit. */
   readonly streamIdleTimeoutMs: number;
+  /** Whether the worker makes its replica one by itself. */
+  readonly join: 'manual' | 'auto';
   readonly healthFile: string | undefined;
+  readonly readyFile: string | undefined;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
   /** The headers and parameters that dead letters leave out. */
@@ -76,14 +90,13 @@ export interface WorkerConfig {
 export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   const { values, faults } = readSettings(workerSettings, env);
   faults.push(...commonFaults(values));
-  if (values.REPLICA !== undefined && !isReplicaName(values.REPLICA)) {
-    faults.push(`REPLICA is ${JSON.stringify(values.REPLICA)}; it must be a valid container hostname`);
-  }
+  const replica = replicaOf(values, faults);
   if (faults.length > 0) throw new SettingsError(faults);
   return {
     redisUrl: values.REDIS_URL,
     namespace: values.NAMESPACE,
-    replica: values.REPLICA,
+    replica,
+    join: values.REPLICA_JOIN,
     generation: values.GENERATION,
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM === undefined ? undefined : new URL(values.UPSTREAM),
@@ -103,10 +116,25 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     streamConcurrency: values.STREAM_CONCURRENCY,
     streamIdleTimeoutMs: values.STREAM_IDLE_TIMEOUT_MS,
     healthFile: values.HEALTH_FILE,
+    readyFile: values.READY_FILE,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redaction: redactionOf(values.REDACT_HEADERS, values.REDACT_EXCEPT),
     deadLetterBodies: values.DEAD_LETTER_BODIES,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
   };
+}
+
+/** @param faults are added if there is no name, or one that no replica can have. */
+function replicaOf(values: SettingsOf<typeof workerSettings>, faults: string[]): string {
+  const { REPLICA, REPLICA_JOIN } = values;
+  if (REPLICA === undefined && REPLICA_JOIN !== 'auto') {
+    faults.push('REPLICA is missing: Name of the replica that this worker runs.');
+    return '';
+  }
+  const replica = REPLICA ?? hostname();
+  if (isReplicaName(replica)) return replica;
+  const which = REPLICA === undefined ? 'REPLICA is not set, and the name of this host' : 'REPLICA';
+  faults.push(`${which} is ${JSON.stringify(replica)}; it must be a valid container hostname`);
+  return replica;
 }

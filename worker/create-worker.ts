@@ -14,11 +14,20 @@ type OtherSetting = (typeof otherSettings)[number];
 type Settings = GivenSettings<typeof workerSettings>;
 
 /** The settings of a worker, by the names that docs/settings.md lists. Numbers may be numbers. */
-export type WorkerSettings = Omit<Settings, OtherSetting | 'REDIS_URL' | 'REPLICA'> & {
+export type WorkerSettings = Omit<Settings, OtherSetting | 'REDIS_URL' | 'REPLICA' | 'REPLICA_JOIN'> & {
   readonly REDIS_URL: string;
-  /** The replica that it runs. */
-  readonly REPLICA: string;
-};
+} & (
+    | {
+        /** The replica that it runs. */
+        readonly REPLICA: string;
+        readonly REPLICA_JOIN?: 'manual' | 'auto';
+      }
+    | {
+        /** The replica that it runs; by default it has the name of its host. */
+        readonly REPLICA?: string;
+        readonly REPLICA_JOIN: 'auto';
+      }
+  );
 
 /** The worker of one replica, in this process. */
 export interface RingpostWorker {

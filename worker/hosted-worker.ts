@@ -16,6 +16,7 @@ import type { WorkerFault } from './compose-worker.ts';
 import type { WorkerConfig } from './config.ts';
 import { createFetchHandler } from './handlers/fetch-handler.ts';
 import type { Handler } from './handlers/user-handler.ts';
+import type { Membership } from './join/membership.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** How a worker has ended. */
@@ -43,6 +44,7 @@ export class HostedWorker {
   readonly #ended = Promise.withResolvers<WorkerEnd>();
   #starting: Promise<void> | undefined;
   #worker: WorkerProcess | undefined;
+  #membership: Membership | undefined;
   #running = false;
   #end: Promise<void> | undefined;
 
@@ -111,6 +113,8 @@ export class HostedWorker {
     const { signal } = this.#leaving;
     signal.throwIfAborted();
     const opened = await openWorker(this.#config, this.#log, signal);
+    this.#membership = opened.membership;
+    if ((await opened.membership?.join()) === false) throw new Error('the worker is leaving');
     this.#worker = await composeWorker(opened, {
       env: this.#env,
       hosted: true,
@@ -142,8 +146,16 @@ export class HostedWorker {
     const drains = this.#running && (reason === 'stopped' || reason === 'retired');
     if (drains && worker !== undefined) await this.#drain(worker);
     await worker?.abandon(releaseMs);
+    // One that has drained has left already.
+    if (!drains && this.#membership !== undefined) await this.#leaveReplicas(this.#membership, reason);
     // It closes the connections, so that a start in progress fails.
     this.#leaving.abort(new Error('the worker is leaving'));
+  }
+
+  /** A worker that fails leaves its replica to the next one. Never rejects. */
+  async #leaveReplicas(membership: Membership, reason: WorkerEnd['reason']): Promise<void> {
+    const left = reason === 'stopped' ? membership.leave() : membership.stop();
+    await isDoneWithin(left, releaseMs).catch(() => undefined);
   }
 
   async #drain(worker: WorkerProcess): Promise<void> {

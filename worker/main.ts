@@ -16,6 +16,7 @@ import { createHandler } from './handlers/create-handler.ts';
 import { loadHandler } from './handler-loading.ts';
 import { captureOutput } from './handlers/capture-output.ts';
 import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
+import { joinFirst } from './join/join-first.ts';
 import { ownUpstream } from './handlers/own-upstream.ts';
 import { programOptions } from './program-options.ts';
 import { UnhandledErrors } from './unhandled-errors.ts';
@@ -29,6 +30,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const { served } = opened;
   const crashExit = new CrashExit(opened);
   new UnhandledErrors({ onUncaught: (thrown) => crashExit.onUncaught(thrown), log }).listen();
+  const joined = opened.membership && (await joinFirst(opened.membership));
   const worker = await composeWorker(opened, {
     env,
     createHandler: (budget) => {
@@ -53,6 +55,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     inFlight: () => served.running,
     stop: (cause) => worker.stop(cause),
   });
+  joined?.();
   crashExit.drainBy(leave);
   await worker.start();
 }

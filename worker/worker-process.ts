@@ -6,8 +6,10 @@ import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { Handler } from './handlers/handler.ts';
+import type { Departure } from './join/departure.ts';
 import type { Heartbeat } from './lease/heartbeat.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
+import type { ReadyFile } from './ready-file.ts';
 import type { Adoptions } from './session/adoptions.ts';
 import type { Cancellations } from './session/cancellations.ts';
 import type { QueueSession } from './session/queue-session.ts';
@@ -28,6 +30,9 @@ export interface WorkerProcessParts {
   readonly adoptions: Adoptions;
   readonly cancellations: Cancellations;
   readonly large: LargeValues;
+  /** What the worker does if its replica leaves with it; undefined if replicas do not join by themselves. */
+  readonly departure: Departure | undefined;
+  readonly readyFile: ReadyFile;
   /** Undefined if no OpenTelemetry SDK is loaded. */
   readonly telemetry: Telemetry | undefined;
   readonly log: Logger;
@@ -55,7 +60,7 @@ export class WorkerProcess {
   }
 
   async #start(): Promise<void> {
-    const { heartbeat, session, adoptions, cancellations, log } = this.#parts;
+    const { heartbeat, session, adoptions, cancellations, readyFile, log } = this.#parts;
     const listening = cancellations.listen();
     await heartbeat.start();
     await session.start();
@@ -64,21 +69,28 @@ export class WorkerProcess {
     await heartbeat.ready();
     await adoptions.start();
     await listening;
+    if (!this.#stopping) readyFile.create();
     log.info('ready');
   }
 
   /** Takes no more jobs, finishes those that it holds, and releases all leases. To be called once. */
   async stop(cause: StopCause): Promise<void> {
     const { connection, heartbeat, session, adoptions, handler, keeper, noted } = this.#parts;
-    const until = performance.now() + this.#parts.drainTimeoutMs;
+    const { departure, drainTimeoutMs, readyFile } = this.#parts;
+    const until = performance.now() + drainTimeoutMs;
     this.#stopping = true;
+    readyFile.remove();
     // Without Redis nobody can be told, and nothing can be finished.
     if (!connection.ready && session.size === 0) {
       await handler.close(until);
       return;
     }
     // The requests that are abandoned when the drain times out have not killed this worker, unless it threw.
-    if (cause === 'signal') await this.#expectDeath();
+    if (cause === 'signal') {
+      await this.#expectDeath();
+      // The other half is for what runs at the end of it.
+      await departure?.begin(heartbeat.taken, drainTimeoutMs / 2);
+    }
     await heartbeat.leaving();
     await Promise.all([session.stop(), adoptions.stop()]);
     await handler.close(until);
@@ -105,8 +117,9 @@ export class WorkerProcess {
   }
 
   async #abandon(): Promise<void> {
-    const { session, adoptions, handler, heartbeat } = this.#parts;
-    await Promise.all([session.leave(), adoptions.leave(), handler.close()]);
+    const { session, adoptions, handler, heartbeat, departure, readyFile } = this.#parts;
+    readyFile.remove();
+    await Promise.all([session.leave(), adoptions.leave(), handler.close(), departure?.abandon()]);
     await heartbeat.stop();
   }
 

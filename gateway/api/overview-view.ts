@@ -41,6 +41,7 @@ export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolea
         leader: picture.leader,
         driverTrouble: picture.trouble,
         autoscale: picture.autoscale,
+        joining: picture.joining,
         // The reasons decide what the trouble is, also if they are not shown.
         ...watchedReplicas(onlyViews ? replicasView(snapshot, false) : shown),
         deadLetters: snapshot.leftOver.deadLetters,

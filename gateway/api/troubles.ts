@@ -1,10 +1,12 @@
 import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
 import type { DepthsView, ReplicaHold } from '#shared/contract/api/replicas.ts';
 import type { TroubleView } from '#shared/contract/api/overview.ts';
+import type { JoiningView } from '#shared/contract/joining-view.ts';
 import type { GatewayReport } from '#shared/contract/gateway-report.ts';
 import type { RetiredReplicaView, RingReplicaView } from '#shared/contract/ring-view.ts';
 import type { RedisHealth } from '#shared/store/redis/redis-report.ts';
 import { autoscaleTroubles } from './autoscale-troubles.ts';
+import { joinTroubles, lostJoinedAdvice } from './join-troubles.ts';
 import { duration, sentence } from './phrases.ts';
 import { redisTroubles } from './redis-troubles.ts';
 import { lostTrouble, startingTrouble } from './replica-troubles.ts';
@@ -30,6 +32,8 @@ export interface Watched {
   readonly driverTrouble: string | null;
   /** A test may leave it out. */
   readonly autoscale?: AutoscaleView;
+  /** Null, or left out, if replicas do not join by themselves. */
+  readonly joining?: JoiningView | null;
   readonly replicas: readonly (RingReplicaView & WatchedReplica)[];
   readonly retired: readonly (RetiredReplicaView & WatchedReplica)[];
   readonly deadLetters: number;
@@ -64,6 +68,7 @@ export function troublesOf(watched: Watched, onlyViews: boolean): TroubleView[] 
   const troubles = [
     ...systemTroubles(watched),
     ...autoscaleTroubles(watched.autoscale),
+    ...joinTroubles(watched.joining),
     ...redisTroubles(watched.redis),
     ...watched.replicas.flatMap((replica) => replicaTroubles(replica, watched, onlyViews)),
     ...watched.retired.flatMap((replica) => retiredTroubles(replica, watched, onlyViews)),
@@ -74,7 +79,7 @@ export function troublesOf(watched: Watched, onlyViews: boolean): TroubleView[] 
   return troubles.toSorted((a, b) => ranks[a.level] - ranks[b.level]);
 }
 
-function systemTroubles({ leader, driverTrouble, replicas, refusal }: Watched): TroubleView[] {
+function systemTroubles({ leader, driverTrouble, replicas, refusal, joining }: Watched): TroubleView[] {
   const troubles: TroubleView[] = [];
   if (refusal !== undefined)
     troubles.push({
@@ -88,7 +93,9 @@ function systemTroubles({ leader, driverTrouble, replicas, refusal }: Watched): 
       level: 'error',
       code: 'no_replicas',
       text: 'There are no replicas, so each request gets 503.',
-      advice: 'Add one: ringpost add.',
+      advice: joining
+        ? 'Start workers with REPLICA_JOIN=auto: each adds its replica.'
+        : 'Add one: ringpost add.',
     });
   else if (!replicas.some(({ inRing }) => inRing))
     troubles.push({
@@ -121,7 +128,10 @@ function replicaTroubles(
 ): TroubleView[] {
   const { state } = replica;
   const troubles: TroubleView[] = [];
-  if (state === 'lost') troubles.push(lostTrouble(replica, watched.now, onlyViews));
+  if (state === 'lost') {
+    const trouble = lostTrouble(replica, watched.now, onlyViews);
+    troubles.push({ ...trouble, ...lostJoinedAdvice(replica, watched.joining) });
+  }
   if (state === 'starting') {
     const late = startingTrouble(replica, watched.now, watched.startTimeoutMs, onlyViews);
     if (late !== undefined) troubles.push(late);

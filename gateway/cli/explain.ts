@@ -14,14 +14,16 @@ export function define(command: Command, context: Context): void {
   withGatewayOptions(command.argument('<key>', 'a hash key, e.g. the value of Ringpost-Key'))
     .description('Say which replica owns a key, why, which would own it next, and where it spills to.')
     .action(async (asked: string, options: GatewayOptions) => {
-      const { key } = await gatewaySides(options, context).adminSide.ring(asked);
+      const { key, replicas } = await gatewaySides(options, context).adminSide.ring(asked);
       if (key === null || key === undefined)
         throw new Failure('no_replica', 'the ring is empty, so no replica owns the key');
       const { virtualNode, position, owner, successors, requests } = key;
+      const byItself = replicas.some(({ name, joinedBy }) => name === owner && joinedBy === 'worker');
+      const joined = byItself ? ', which joined by itself' : '';
       output.show(key, () => [
         ...pairs([
           ['key', shownText(key.key)],
-          ['owner', output.paint.bold(shownText(owner))],
+          ['owner', `${output.paint.bold(shownText(owner))}${joined}`],
           ['position', String(position)],
           [
             'virtual node',

@@ -6,7 +6,7 @@ import { gatewaySides, withGatewayOptions } from './gateway-options.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { Paint } from './paint.ts';
 import { colour } from './replica-list.ts';
-import { shownText } from './shown.ts';
+import { shownDuration, shownText } from './shown.ts';
 import { pairs, table } from './table.ts';
 
 /** `ringpost ring`. */
@@ -42,9 +42,27 @@ function ringLines(ring: RingView, paint: Paint): string[] {
       ['version', String(ring.version)],
       ['leader', shownText(ring.leader ?? 'none')],
       ...(ring.autoscale ? [['autoscale', autoscaleState(ring.autoscale)] as const] : []),
+      ...(ring.joining
+        ? [
+            [
+              'joining',
+              `replicas join with their workers, and leave ${shownDuration(ring.joining.leaveAfterMs)} after ` +
+                'these were lost',
+            ] as const,
+          ]
+        : []),
       ['gateway clock', `${ring.clockAheadMs} ms ahead of Redis`],
     ]),
     '',
     ...table(hasUpstreams ? [...heads, 'UPSTREAM'] : heads, rows, paint),
+    ...joiningLines(ring, paint),
   ];
+}
+
+/** @returns why workers that have announced themselves stand by. */
+function joiningLines({ joining }: RingView, paint: Paint): string[] {
+  const standingBy = joining?.standingBy ?? [];
+  if (standingBy.length === 0) return [];
+  const rows = standingBy.map(({ name, reason }) => [shownText(name), shownText(reason)]);
+  return ['', ...table(['STANDS BY', 'WHY'], rows, paint)];
 }

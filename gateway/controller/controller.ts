@@ -78,6 +78,7 @@ export async function createController(
     retireMs: retireMs(config, handler),
     rolloutsAtOnce: handler === undefined ? 1 : 4,
     leaseMs: config.leaseMs,
+    leaveAfterMs: config.leaveAfterMs,
     outliers: config.outliers,
   });
   // A gateway in the same process reports both.

@@ -15,6 +15,7 @@ import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import { StatusPublisher } from '#shared/store/ring/status-publisher.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { deathsBetween } from './deaths.ts';
+import { JoinWatch } from '../joins/join-watch.ts';
 import { OutlierWatch } from '../outliers/outlier-watch.ts';
 import type { OutlierConfig } from '../outliers/outlier-settings.ts';
 import { DesiredNotes } from './desired-notes.ts';
@@ -62,6 +63,8 @@ export interface ReconcilerOptions {
   readonly leaseMs: number;
   /** How many new workers may start at once for outdated ones. */
   readonly rolloutsAtOnce: number;
+  /** Time in ms for which a joined replica without a worker stays desired; undefined: none joins. */
+  readonly leaveAfterMs: number | undefined;
   /** Undefined: outlier detection is off. */
   readonly outliers: OutlierConfig | undefined;
   readonly log: Logger;
@@ -90,6 +93,7 @@ export class Reconciler {
   readonly #status: StatusPublisher;
   readonly #rollout = new Rollout();
   readonly #outliers: OutlierWatch;
+  readonly #joins: JoinWatch;
   #memory: Memory = new Map();
   #ledAs: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -112,6 +116,7 @@ export class Reconciler {
     this.#repair = new SystemRepair(connection, store, log);
     this.#time = new PassTime(clock);
     this.#status = new StatusPublisher(connection, options.driver.kind);
+    this.#joins = new JoinWatch(options);
     this.#outliers = new OutlierWatch({ ...options, config: options.outliers });
     this.#execution = new Execution({
       ...options,
@@ -241,6 +246,7 @@ export class Reconciler {
     this.#ended.ready([...memory].flatMap(([name, { state }]) => (state === 'ready' ? [name] : [])));
     await this.#execution.begin(steps);
     await this.#status.publish(memory, observed.trouble ?? this.#rollout.trouble);
+    if (await this.#joins.pass(observed, memory, this.#leadership.token)) this.#woken = true;
     if (await this.#outliers.pass(observed, memory, this.#leadership.token)) this.#woken = true;
   }
 

@@ -8,6 +8,15 @@ export const driverSettings = {
       'What runs the replicas: local processes, Docker containers, services of a Docker swarm, or nothing ' +
       '(you start the workers).',
   },
+  REPLICA_LEAVE_AFTER_S: {
+    type: 'integer',
+    default: 300,
+    minimum: 1,
+    maximum: 31536000,
+    description:
+      'Seconds for which a replica that joined by itself (`REPLICA_JOIN`) stays one after its worker was ' +
+      'killed or its machine was lost. Its keys move long before that. A controller reads it.',
+  },
   RESPAWN: {
     type: 'string',
     default: 'same',

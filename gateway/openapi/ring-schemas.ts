@@ -55,6 +55,21 @@ export const ejection = object(
   [],
   { description: '`ejected` for programs. Left out if it is not ejected.' },
 );
+const namedTime = { name: text, reason: text, since: count };
+const joining = object({
+  leaveAfterMs: { ...count, description: 'How long a replica without a worker stays one, in ms.' },
+  standingBy: {
+    type: 'array',
+    items: object(namedTime),
+    description: 'Workers that have announced themselves and are not let in, with the reasons.',
+  },
+  removed: {
+    type: 'array',
+    items: object({ name: text, at: count }),
+    description: 'Replicas that `/rm` has removed; they join only after `/add` has named them.',
+  },
+});
+
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -65,6 +80,7 @@ export const ring = {
     trouble: { type: ['string', 'null'] },
     clockAheadMs: { ...clockAheadMs, type: 'integer' },
     autoscale: { anyOf: [autoscale, { type: 'null' }], description: 'Null without `AUTOSCALE`.' },
+    joining: { anyOf: [joining, { type: 'null' }], description: 'Null without `REPLICA_JOIN=auto`.' },
     replicas: {
       type: 'array',
       items: {
@@ -86,6 +102,7 @@ export const ring = {
           },
           ejection,
           replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
+          joinedBy: { const: 'worker', description: 'It joined by itself (`REPLICA_JOIN=auto`).' },
         },
         required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],
       },

@@ -1,5 +1,6 @@
 import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
 import { isOut } from '#shared/contract/ejection.ts';
+import type { JoiningView } from '#shared/contract/joining-view.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { Ejection } from '#shared/contract/ejection.ts';
 import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
@@ -21,6 +22,8 @@ import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
 import { AutoscaleStore } from '#shared/store/ring/autoscale-store.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
+import { JoinStore } from '#shared/store/joins/join-store.ts';
+import { joiningView } from './joining-view.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import { ejectionText } from '../outliers/ejection-text.ts';
 
@@ -32,6 +35,8 @@ export interface RingPicture {
   /** Why the driver cannot act. */
   readonly trouble: string | null;
   readonly autoscale: AutoscaleView;
+  /** Null if replicas do not join by themselves. */
+  readonly joining: JoiningView | null;
   /** The lease of each replica whose queue a worker serves. */
   readonly leases: ReadonlyMap<string, Lease>;
   /**
@@ -56,6 +61,7 @@ export class RingPictures {
   readonly #autoscale: AutoscaleStore;
   readonly #leadership: LeaderLease;
   readonly #heirs: HeirStore;
+  readonly #joins: JoinStore;
   readonly #leases: LeaseReader;
   readonly #crashNotes: CrashNotes;
 
@@ -64,6 +70,7 @@ export class RingPictures {
     this.#status = new PublishedStatus(connection, log);
     this.#autoscale = new AutoscaleStore(connection, log);
     this.#leadership = new LeaderLease(connection, log);
+    this.#joins = new JoinStore(connection, log);
     this.#heirs = new HeirStore(connection, store, log);
     this.#leases = new LeaseReader(connection);
     this.#crashNotes = new CrashNotes(connection);
@@ -72,9 +79,10 @@ export class RingPictures {
   /** Reads all of it in one round trip. */
   async read(state: RingState): Promise<RingPicture> {
     const names = namesIn(state);
-    const [published, autoscale, leader, heirs, holds, leases, crashes] = await Promise.all([
+    const [published, autoscale, joins, leader, heirs, holds, leases, crashes] = await Promise.all([
       this.#status.read(),
       this.#autoscale.read(),
+      this.#joins.read(),
       this.#leadership.holder(),
       this.#heirs.read(),
       readHolds(this.#connection, state),
@@ -92,6 +100,7 @@ export class RingPictures {
       leader: leader ?? null,
       trouble: published.trouble ?? null,
       autoscale,
+      joining: joiningView(joins),
       leases,
       replicas: (onlyViews) => desiredReplicas(state, detailsFor(onlyViews)),
       retired: (onlyViews) => retiredReplicas(state, heirs, detailsFor(onlyViews)),
@@ -117,11 +126,12 @@ function desiredReplicas(
   { desired, ring, slowStarts, ejections }: RingState,
   { statusOf, holdOf, skewOf, crashOf }: Details,
 ): RingReplicaView[] {
-  return desired.map(({ name, joined, weight, replaces }) => ({
+  return desired.map(({ name, joined, weight, replaces, joinedBy }) => ({
     name,
     joined,
     weight,
     ...(replaces === undefined ? {} : { replaces }),
+    ...(joinedBy === undefined ? {} : { joinedBy }),
     inRing: ring.has(name),
     ...slowStartOf(slowStarts.get(name)),
     hold: holdOf(name),

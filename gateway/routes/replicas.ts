@@ -3,6 +3,7 @@ import fp from 'fastify-plugin';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import type { JoinStore } from '#shared/store/joins/join-store.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { noteFailure } from '../http/answer.ts';
@@ -10,10 +11,12 @@ import { adminPaths } from '../http/own-paths.ts';
 import { hidden, operations } from '../openapi/operations.ts';
 import { randomName } from '../ring/random-name.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../ring/replica-changes.ts';
+import type { ReplicaChange } from '../ring/replica-changes.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 
 export interface ReplicaRouteOptions {
   readonly store: RingStore;
+  readonly joins: JoinStore;
   readonly watcher: RingWatcher;
   readonly parameters: RingParameters;
   readonly maxReplicas: number;
@@ -42,7 +45,7 @@ const apiSchemas = {
 /** `GET /rep`, `POST /add` and `DELETE /rm`: the admin contract. */
 export const replicaRoutes = fp<ReplicaRouteOptions>(
   async (parent, options) => {
-    const { store, watcher, addTimeoutMs, log } = options;
+    const { store, joins, watcher, addTimeoutMs, log } = options;
     // A context of its own, since errors of these paths have a form of their own.
     await parent.register((app, _, done) => {
       app.setErrorHandler((error: AdminFailure, _request, reply) => sendFailure(error, reply));
@@ -54,13 +57,19 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
       const bodyLimit = bodyLimitBytes;
       const add = async (request: FastifyRequest): Promise<object> => {
         const change = parseReplicaChange(request.body, 'newly added');
+        const { policy, standingBy } = await joins.read();
+        if (policy !== undefined) refuseUnnamed(change);
         let added: string[] = [];
         const changed = await store.changeDesired((state) => {
           // A controller desires the first replicas. Replicas that are added before would take their places.
           if (state.version === -1) throw new AdminError('no controller has started yet', 503);
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
-          return { ...plan, by: 'add' };
+          // A replica whose worker stands by goes on to follow its worker.
+          const members = plan.add.map((member) =>
+            standingBy.has(member.name) ? { ...member, joinedBy: 'worker' as const } : member,
+          );
+          return { ...plan, add: members, by: 'add' };
         });
         const ready = (state: RingState): boolean =>
           state.version >= changed.version && unready(state, added).length === 0;
@@ -109,6 +118,15 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
   },
   { name: 'replica-routes' },
 );
+
+/** @throws {AdminError} if random names are asked for: no worker would have them. */
+function refuseUnnamed({ n, hostnames }: ReplicaChange): void {
+  if (n > hostnames.length)
+    throw new AdminError(
+      `n is ${n}, but hostnames lists ${hostnames.length}: with REPLICA_JOIN=auto, replicas join when their ` +
+        'workers start. Start more workers, or name those that /rm has removed',
+    );
+}
 
 function success({ desired, ring }: RingState): object {
   const replicas = desired.map(({ name }) => name).filter((name) => ring.has(name));

@@ -44,6 +44,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         trouble: picture.trouble,
         clockAheadMs: clockOf(connection).aheadMs,
         autoscale: picture.autoscale.configured ? picture.autoscale : null,
+        joining: picture.joining,
         replicas: picture.replicas(onlyViews),
         retired: picture.retired(onlyViews),
         ...(key === undefined ? {} : { key: await explained(watcher.ring, placement, lines, key) }),

@@ -37,7 +37,8 @@ function redisFaults({ REDIS_URL, WORKER_REDIS_URL, ROLE }: GatewayValues): stri
 }
 
 function replicaFaults(values: GatewayValues): string[] {
-  const { REPLICA_DRIVER, HANDLER, RESPAWN, SLEEP_AFTER_S, WORKER_MOUNTS, SWARM_CONSTRAINTS } = values;
+  const { REPLICA_DRIVER, REPLICA_JOIN, ROLE, HANDLER, RESPAWN, SLEEP_AFTER_S } = values;
+  const { WORKER_MOUNTS, SWARM_CONSTRAINTS } = values;
   const faults: string[] = [];
   // A container has files of its own.
   if (!runsContainers(REPLICA_DRIVER) && HANDLER !== undefined && !existsSync(HANDLER))
@@ -51,6 +52,11 @@ function replicaFaults(values: GatewayValues): string[] {
   if (badConstraint !== undefined)
     faults.push(
       `SWARM_CONSTRAINTS has ${JSON.stringify(badConstraint)}; a constraint looks like node.role==worker`,
+    );
+  if (REPLICA_JOIN === 'auto' && ROLE !== 'gateway' && REPLICA_DRIVER !== 'none')
+    faults.push(
+      `REPLICA_JOIN is "auto", but with REPLICA_DRIVER=${REPLICA_DRIVER} ringpost starts the workers; set ` +
+        'REPLICA_DRIVER=none',
     );
   if (REPLICA_DRIVER === 'none' && RESPAWN === 'new')
     faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');

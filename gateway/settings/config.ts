@@ -128,6 +128,8 @@ export interface GatewayConfig {
   readonly startTimeoutMs: number;
   /** Time in ms after which an idle replica is put to sleep; 0: none is. */
   readonly sleepAfterMs: number;
+  /** Time in ms for which a joined replica without a worker stays desired; undefined: none joins. */
+  readonly leaveAfterMs: number | undefined;
   /** Time in ms for which a starting gateway waits for all replicas before it is ready. */
   readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
@@ -279,6 +281,7 @@ function configOf(
     slowStartMs: values.SLOW_START_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,
     sleepAfterMs: values.SLEEP_AFTER_S * 1000,
+    leaveAfterMs: values.REPLICA_JOIN === 'auto' ? values.REPLICA_LEAVE_AFTER_S * 1000 : undefined,
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     shutdownDelayMs: values.SHUTDOWN_DELAY_MS,

@@ -5,8 +5,10 @@ import type { GatewayValues } from './settings.ts';
 const withoutList = 3;
 
 /** @returns the number of replicas of a new namespace. */
-export function replicaCount({ REPLICAS, UPSTREAMS, AUTOSCALE }: GatewayValues): number {
+export function replicaCount({ REPLICAS, REPLICA_JOIN, UPSTREAMS, AUTOSCALE }: GatewayValues): number {
   if (REPLICAS !== undefined) return REPLICAS;
+  // Each replica is added by its worker.
+  if (REPLICA_JOIN === 'auto') return 0;
   const count = UPSTREAMS === undefined ? withoutList : parseUpstreams(UPSTREAMS).servers.length;
   const { min, max } = parseRange(AUTOSCALE) ?? { min: count, max: count };
   return Math.min(Math.max(count, min), max);

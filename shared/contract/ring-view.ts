@@ -1,5 +1,6 @@
 import type { AutoscaleView } from './api/autoscale.ts';
 import type { EjectionCause } from './ejection.ts';
+import type { JoiningView } from './joining-view.ts';
 import type { ReplicaHold } from './replica-hold.ts';
 import type { ReplicaState } from './replica-status.ts';
 
@@ -18,6 +19,8 @@ export interface RingView {
   readonly retired: readonly RetiredReplicaView[];
   /** Null if the leading controller has no AUTOSCALE; a gateway of an earlier release does not say. */
   readonly autoscale?: AutoscaleView | null;
+  /** Null if replicas do not join by themselves; a gateway of an earlier release does not say. */
+  readonly joining?: JoiningView | null;
   /** Why the key that was asked about is where it is; null if the ring is empty. */
   readonly key?: KeyView | null;
 }
@@ -51,6 +54,8 @@ export interface RingReplicaView extends ReplicaStatusView {
   /** The same for programs; left out if it is not ejected. */
   readonly ejection?: EjectionView;
   readonly replaces?: string;
+  /** Set if it joined by itself, when its worker announced itself. */
+  readonly joinedBy?: 'worker';
 }
 
 /** A replica that came into the ring a while ago, and has a part of its weight. */

@@ -11,7 +11,7 @@ import { checkMember } from './validation.ts';
 export function parseMember(name: string, text: string): RingMember | undefined {
   const member = parseObject(text);
   if (member === undefined) return undefined;
-  const { joined, weight, slots, place, replaces } = member;
+  const { joined, weight, slots, place, replaces, joinedBy } = member;
   if (member['name'] !== name || !isCount(joined) || !isCount(weight)) return undefined;
   if (slots !== undefined && !(Array.isArray(slots) && slots.every(isCount))) return undefined;
   const read: RingMember = {
@@ -21,6 +21,7 @@ export function parseMember(name: string, text: string): RingMember | undefined 
     // These two are only shown, so a value that cannot be read is left out.
     ...(isCount(place) ? { place } : {}),
     ...(typeof replaces === 'string' && isReplicaName(replaces) ? { replaces } : {}),
+    ...(joinedBy === 'worker' ? { joinedBy } : {}),
     ...(slots === undefined ? {} : { slots }),
   };
   try {

@@ -27,6 +27,8 @@ export interface RingMember {
   readonly place?: number;
   /** The dead replica that it has replaced, if any. */
   readonly replaces?: string;
+  /** Set if its worker has made it a replica (`REPLICA_JOIN=auto`): it is one while it has a worker. */
+  readonly joinedBy?: 'worker';
   /** The slots this member took when it joined (`assignment` only), one for each virtual node in order. */
   readonly slots?: readonly number[];
 }

@@ -121,6 +121,14 @@ export const commonSettings = {
       'Milliseconds without a heartbeat after which a worker, or the leading controller, counts as ' +
       'lost.',
   },
+  REPLICA_JOIN: {
+    type: 'string',
+    default: 'manual',
+    enum: ['manual', 'auto'],
+    description:
+      'Who decides which replicas there are: operators, by `REPLICAS`, `/add` and `/rm`; or, with `auto`, the ' +
+      'workers that you start (`REPLICA_DRIVER=none`). The worker and the controller read it.',
+  },
   HANDLER_STALL_MS: {
     type: 'integer',
     minimum: 100,

@@ -88,10 +88,10 @@ describe.each(redisRoles)('the user of a %s', (role) => {
 });
 
 describe('the user of a worker', () => {
-  it('cannot change the ring, and reads only what adoption and its server need', async () => {
+  it('cannot change the ring, and reads only what adoption, joining and its server need', async () => {
     const { keys } = system();
     const redis = open('worker');
-    const all = [keys.desired, keys.ring, keys.retired, keys.status];
+    const all = [keys.desired, keys.ring, keys.retired, keys.status, keys.joining, keys.tombstones];
     const lines = [
       ...all.map((key) => ['HSET', key, 'S1', '{}']),
       ...all.map((key) => ['DEL', key]),
@@ -102,17 +102,20 @@ describe('the user of a worker', () => {
       ]),
       ['SADD', keys.offered, 'S1'],
       ['RENAME', keys.lease('S1'), keys.desired],
-      ...[keys.desired, keys.status].map((key) => ['HGETALL', key]),
+      ...[keys.ring, keys.status, keys.tombstones].map((key) => ['HGETALL', key]),
       ...[keys.leader, keys.parameters, keys.configKey].map((key) => ['GET', key]),
       ['GET', keys.idempotency('key')],
       ['SCAN', '0'],
-      ['EVAL', 'return 1', '1', keys.desired],
+      ['EVAL', 'return 1', '1', keys.ring],
+      ['EVAL', 'return 1', '1', keys.tombstones],
     ];
     for (const line of lines) expect(await outcomeOf(redis, ...line), line.join(' ')).toMatch(/^NOPERM /);
     const script = `return redis.call('HSET', '${keys.desired}', 'S9', '{}')`;
     expect(await outcomeOf(redis, 'EVAL', script, '0')).toMatch(refusedKey);
     expect(await outcomeOf(redis, 'SMEMBERS', keys.offered)).toBe('allowed');
     expect(await outcomeOf(redis, 'HEXISTS', keys.retired, 'S1')).toBe('allowed');
+    expect(await outcomeOf(redis, 'HGETALL', keys.desired)).toBe('allowed');
+    expect(await outcomeOf(redis, 'HGETALL', keys.joining)).toBe('allowed');
   });
 
   it('can serve a replica of any name but `ring`', async () => {

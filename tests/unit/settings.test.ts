@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { readSettings, SettingsError, settingsTable } from '#shared/settings/load-settings.ts';
@@ -149,6 +150,12 @@ describe('loadGatewayConfig', () => {
       'replicas that sleep and that nothing wakes',
       { REPLICA_DRIVER: 'none', SLEEP_AFTER_S: '60' },
       'SLEEP_AFTER_S is set, but with REPLICA_DRIVER=none nothing starts a worker again',
+    ],
+    [
+      'replicas that join, and a driver that starts them',
+      { REPLICA_JOIN: 'auto' },
+      'REPLICA_JOIN is "auto", but with REPLICA_DRIVER=process ringpost starts the workers; set ' +
+        'REPLICA_DRIVER=none',
     ],
     [
       'a gateway without a Redis to share',
@@ -353,6 +360,12 @@ describe('loadWorkerConfig', () => {
     ]);
   });
 
+  it('takes the name of the host if replicas join by themselves', () => {
+    const given = { REDIS_URL: 'redis://h', REPLICA_JOIN: 'auto' };
+    expect(loadWorkerConfig(given)).toMatchObject({ replica: hostname(), join: 'auto' });
+    expect(loadWorkerConfig({ ...given, REPLICA: 'w-1' }).replica).toBe('w-1');
+  });
+
   it('accepts only a name that a container can have', () => {
     expect(workerFaults({ REPLICA: 'S1#2' })).toEqual([
       'REPLICA is "S1#2"; it must be a valid container hostname',
@@ -429,4 +442,11 @@ describe('settings that are wrong only together', () => {
     expect(() => loadGatewayConfig(env)).toThrow(SettingsError);
     expect(() => loadGatewayConfig(env)).toThrow(words);
   });
+});
+
+it('desires nothing by itself if replicas join', () => {
+  const auto = { REPLICA_DRIVER: 'none', REPLICA_JOIN: 'auto' };
+  expect(loadGatewayConfig(auto)).toMatchObject({ replicas: 0, leaveAfterMs: 300_000 });
+  expect(loadGatewayConfig({ ...auto, REPLICAS: '2' }).replicas).toBe(2);
+  expect(loadGatewayConfig({}).leaveAfterMs).toBeUndefined();
 });

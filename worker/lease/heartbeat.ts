@@ -11,6 +11,7 @@ import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { ReplicaLease } from './replica-lease.ts';
+import { touch } from './touch.ts';
 
 export interface HeartbeatOptions {
   readonly connection: Connection;
@@ -27,6 +28,8 @@ export interface HeartbeatOptions {
    * once the process is gone: a worker that is there without a lease would look as if it hung.
    */
   readonly endsLease: boolean;
+  /** Touched while the worker waits for the lease. Whoever renews the lease touches it later. */
+  readonly healthFile: string | undefined;
   /** How many requests of the replica's queue the worker runs now. */
   readonly running: () => number;
   /** A newer generation exists: this worker has to leave at once. */
@@ -73,6 +76,11 @@ export class Heartbeat {
     );
   }
 
+  /** Whether the worker has, or had, the lease. */
+  get taken(): boolean {
+    return this.#taken;
+  }
+
   /** Takes the lease; waits while a predecessor, or an adopter, still holds it. */
   start(): Promise<void> {
     return this.#life.start();
@@ -100,7 +108,9 @@ export class Heartbeat {
 
   async #take(): Promise<void> {
     const { lease, keeper, leaseMs, onSuperseded, log } = this.#options;
+    const began = performance.now();
     let announced = Number.NEGATIVE_INFINITY;
+    let warned = false;
     for (;;) {
       if (this.#state === 'leaving') throw new Error('the worker leaves before it has taken the lease');
       const result = await this.#withRepair(() => lease.take(this.#state));
@@ -113,6 +123,11 @@ export class Heartbeat {
         log.info('waiting for the predecessor to leave');
         await this.#standBy();
         announced = performance.now();
+        // The lease of a dead worker would have expired by now.
+        if (!warned && announced - began > 2 * leaseMs) {
+          log.warn('another worker has the lease of this replica; this one stands by');
+          warned = true;
+        }
       }
       await delay(takeRetryDelayMs);
     }
@@ -126,7 +141,8 @@ export class Heartbeat {
 
   /** Tells the controller, and an adopter, that this worker could take over at once. */
   async #standBy(): Promise<void> {
-    const { replica, generation, leaseMs } = this.#options;
+    const { replica, generation, leaseMs, healthFile, log } = this.#options;
+    if (healthFile !== undefined) touch(healthFile, log);
     await this.#leases.standBy(replica, generation, leaseMs);
     await this.#leases.announce(replica, 'standby');
   }

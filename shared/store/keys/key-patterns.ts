@@ -2,8 +2,9 @@ import { createKeys } from './keys.ts';
 
 /**
  * @param namespace must not have characters with a meaning in Redis patterns.
- * @returns patterns that match all keys of replicas, callbacks, dead letters, lines and counts, and no key of
- * the ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
+ * @returns patterns that match all keys of replicas, callbacks, dead letters, lines, counts and
+ * announcements, and no key of the ring. Redis patterns cannot exclude, so five patterns together match every
+ * name except `ring`.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
   const keys = createKeys(namespace);
@@ -14,5 +15,6 @@ export function keyPatternsBesideRing(namespace: string): readonly string[] {
     keys.deadLetters.replace(/[^:]*$/, '*'),
     keys.line('').replace(/\{\}$/, '*'),
     keys.counts,
+    keys.announcements.replace(/[^:]*$/, '*'),
   ];
 }

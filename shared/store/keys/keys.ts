@@ -14,6 +14,10 @@ export interface Keys extends RingKeys {
   readonly prefix: string;
   /** Hash: name -> number, for each kind of event that is counted for all processes together. */
   readonly counts: string;
+  /** Sorted set with a TTL: `<replica>#<generation>` of each worker that has announced itself, by time. */
+  readonly announcements: string;
+  /** Sorted set with a TTL: the same of workers that leave for good, by the time of their SIGTERM. */
+  readonly departures: string;
   /** The name of a replica's BullMQ queue. */
   queue(replica: string): string;
   /** The prefix of a replica's keys, BullMQ's keys included. */
@@ -166,6 +170,8 @@ export function createKeys(namespace: string): Keys {
     prefix: namespace,
     ...createRingKeys(namespace),
     counts: `${namespace}:{+counts}`,
+    announcements: `${namespace}:{+joins}:announcements`,
+    departures: `${namespace}:{+joins}:departures`,
     queue: (replica) => `{${replica}}`,
     replica: replicaPrefix,
     unfinished: (replica) => ({

@@ -16,6 +16,13 @@ export interface RingKeys {
   readonly ring: string;
   /** Hash: name -> time of `/rm` in ms since the epoch, for each replica that is finishing what it holds. */
   readonly retired: string;
+  /**
+   * Hash: `+policy` -> what the leading controller allows, and name -> why its worker stands by, as JSON.
+   * There is none if that controller has no `REPLICA_JOIN=auto`.
+   */
+  readonly joining: string;
+  /** Hash: name -> time of `/rm` in ms since the epoch, for each replica that may not join by itself. */
+  readonly tombstones: string;
   /** String: the servers of UPSTREAMS as JSON, as the leading controller has them. */
   readonly upstreams: string;
   /**
@@ -75,6 +82,8 @@ export function createRingKeys(namespace: string): RingKeys {
     slowStarts: `${ringPrefix}:slow-starts`,
     autoscale: `${ringPrefix}:autoscale`,
     ejections: `${ringPrefix}:ejections`,
+    joining: `${ringPrefix}:joining`,
+    tombstones: `${ringPrefix}:tombstones`,
     upstreams: `${ringPrefix}:upstreams`,
     upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,

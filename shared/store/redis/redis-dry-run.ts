@@ -133,12 +133,14 @@ function callsOf(role: RedisRole, prefix: string, kind: RedisPlace['kind']): Cal
     .flat()
     .filter((name) => !untried.has(name) && (neededFor[name]?.includes(kind) ?? true));
   const touched = role === 'worker' ? ['r', 'ri', 'rin', 'rings'].map(of) : [of('ring')];
-  const ofRing = [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions];
+  const { offered, retired, heirs, upstreamPositions, desired, joining } = keys;
+  const ofRing = [offered, retired, heirs, upstreamPositions, desired, joining];
   const read = [keys.counts, ...(role === 'worker' ? ofRing : [])];
   const written = [
     keys.deadLetter('dry-run'),
     keys.bullMq(keys.callbacks, 'dry-run'),
     keys.line('dry-run'),
+    `${keys.announcements}:dry-run`,
     ...touched,
   ];
   return [

@@ -1,5 +1,6 @@
 import { keyPatternsBesideRing } from '../keys/key-patterns.ts';
 import { createKeys } from '../keys/keys.ts';
+import type { Keys } from '../keys/keys.ts';
 
 /** The roles that use Redis, each with its own user. */
 export const redisRoles = ['gateway', 'controller', 'worker'] as const;
@@ -59,7 +60,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     hashes: 'hdel hexists hget hgetall hincrby hkeys hlen hmget hset',
     lists: 'llen lpos lpush lrange ltrim rpush',
     sets: 'sadd scard sismember smembers srem',
-    'sorted sets': 'zadd zcard zcount zpopmin zrange zscore',
+    'sorted sets': 'zadd zcard zcount zpopmin zrange zrem zremrangebyscore zscore',
     streams: 'xadd xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
@@ -80,8 +81,9 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 /**
  * @param namespace the prefix of all keys of a system: on a Cluster in braces.
  * @returns the rights that the processes of a role need. A worker may use the queue of any replica, since it
- * may adopt it. It writes no key of the ring, and reads only those for adoption and the positions in
- * UPSTREAMS. It renews the idempotency keys of the streams that it sends, and cannot read whose they are.
+ * may adopt it. It writes no key of the ring, and reads only those for adoption, for joining and the
+ * positions in UPSTREAMS. It renews the idempotency keys of the streams that it sends, and cannot read whose
+ * they are.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -101,11 +103,17 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const worker = role === 'worker';
   return {
     keys: worker ? keyPatternsBesideRing(namespace) : all,
-    readOnly: worker ? [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions] : [],
+    readOnly: worker ? workerReads(keys) : [],
     writeOnly: worker ? [keys.idempotency('*')] : [],
     channels: channels[role],
     commands: { connections, ...Object.fromEntries(words) },
   };
+}
+
+/** @returns the keys of the ring that a worker reads. */
+function workerReads(keys: Keys): readonly string[] {
+  const { offered, retired, heirs, upstreamPositions, desired, joining } = keys;
+  return [offered, retired, heirs, upstreamPositions, desired, joining];
 }
 
 /**

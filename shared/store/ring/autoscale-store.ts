@@ -86,8 +86,7 @@ export class AutoscaleStore {
     change: DesiredChange,
     noted: AutoscaleChange,
   ): Promise<'changed' | 'outdated' | 'refused'> {
-    const scaled = { token, note: JSON.stringify(noted) };
-    const call = { ...desiredCall(state, change, noted.at), scaled };
+    const call = { ...desiredCall(state, change, noted.at), token, note: JSON.stringify(noted) };
     return this.#repairing(() => this.#run(changeDesired, call));
   }
 

@@ -7,10 +7,10 @@ import type { DesiredChange, RingState } from './ring-store.ts';
  * @returns the call that makes a change which was decided for a state.
  */
 export function desiredCall(state: RingState, change: DesiredChange, now: number): DesiredCall {
-  const { add, remove, positions = new Map(), by } = change;
+  const { add, remove, positions = new Map(), by, token } = change;
   const joined = Math.max(state.joined, ...add.map((member) => member.joined));
   const stop = by === undefined ? undefined : stopText({ by, at: Math.round(now) });
-  return { version: state.version, now, joined, add, positions, remove, stop };
+  return { version: state.version, now, joined, add, positions, remove, stop, token, buries: by === 'rm' };
 }
 
 /** @returns what is stored while autoscaling is stopped. */

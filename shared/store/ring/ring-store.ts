@@ -70,6 +70,8 @@ export interface DesiredChange {
   readonly positions?: ReadonlyMap<string, number>;
   /** The call of an operator that changes it: it stops autoscaling. */
   readonly by?: OperatorCall;
+  /** The leadership's token, if only the leading controller may make it. */
+  readonly token?: string;
 }
 
 /** This process's ring parameters are not those in Redis. */
@@ -207,7 +209,7 @@ export class RingStore {
    * @param decide returns what to change in that state, or undefined for nothing; what it throws is passed
    * on.
    * @param now ms since the epoch, in Redis time.
-   * @returns the state after the change.
+   * @returns the state after the change, or as it is if the caller does not lead any more.
    */
   async changeDesired(
     decide: (state: RingState) => DesiredChange | undefined,
@@ -219,7 +221,7 @@ export class RingStore {
       if (change === undefined) return state;
       const call = desiredCall(state, change, now);
       const result = await this.#repairing(() => this.#run(changeDesired, call));
-      if (result === 'changed') return this.read();
+      if (result !== 'outdated') return this.read();
     }
   }
 

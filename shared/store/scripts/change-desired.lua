@@ -1,7 +1,8 @@
 -- Adds and removes desired replicas in one step, if the ring is still at the version for which the change was
 -- made. A removed replica leaves the ring at once and is retired: it finishes the jobs that it has. What an
 -- operator asked for ends with it, and so does an ejection. A change by an operator stops autoscaling. One by
--- autoscaling is refused if that has been stopped, or if another controller leads.
+-- a controller is refused if another one leads, and one by autoscaling if that has been stopped. If workers
+-- join by themselves, a tombstone keeps a replica out that an operator has removed, until it is added again.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -14,6 +15,8 @@
 -- KEYS[10] autoscale
 -- KEYS[11] leader
 -- KEYS[12] ejections
+-- KEYS[13] joining
+-- KEYS[14] tombstones
 -- ARGV[1] expected version; -1 if nothing was ever desired
 -- ARGV[2] now, in ms since the epoch
 -- ARGV[3] channel of changes
@@ -21,17 +24,21 @@
 -- ARGV[5] how many replicas are added
 -- ARGV[6] how many positions in UPSTREAMS are given
 -- ARGV[7] who stops autoscaling, as JSON; empty if nobody does
--- ARGV[8] the leader's token, if autoscaling makes the change; else empty
--- ARGV[9] what it notes then as the last change, as JSON
--- ARGV[10..] name and member as JSON for each added replica, name and position for each position, then the
+-- ARGV[8] the leader's token, if a controller makes the change; else empty
+-- ARGV[9] what autoscaling notes as its last change, as JSON; empty if it does not make it
+-- ARGV[10] 1 if removed replicas get tombstones, else 0
+-- ARGV[11..] name and member as JSON for each added replica, name and position for each position, then the
 -- names of the removed replicas
--- Returns the new version. If nothing was changed: -2 if the ring has another version, -1 if autoscaling may
--- not make the change.
+-- Returns the new version. If nothing was changed: -2 if the ring has another version, -1 if the controller
+-- may not make the change.
 if tonumber(redis.call('GET', KEYS[1]) or -1) ~= tonumber(ARGV[1]) then
   return -2
 end
-if ARGV[8] ~= '' then
-  if redis.call('GET', KEYS[11]) ~= ARGV[8] or redis.call('HEXISTS', KEYS[10], 'stopped') == 1 then
+if ARGV[8] ~= '' and redis.call('GET', KEYS[11]) ~= ARGV[8] then
+  return -1
+end
+if ARGV[9] ~= '' then
+  if redis.call('HEXISTS', KEYS[10], 'stopped') == 1 then
     return -1
   end
   redis.call('HSET', KEYS[10], 'change', ARGV[9])
@@ -46,11 +53,13 @@ local function forgetWishes(name)
   redis.call('HDEL', KEYS[9], name)
   redis.call('HDEL', KEYS[12], name)
 end
-local placed = 10 + 2 * tonumber(ARGV[5])
+local buries = ARGV[10] == '1' and redis.call('HEXISTS', KEYS[13], '+policy') == 1
+local placed = 11 + 2 * tonumber(ARGV[5])
 local removed = placed + 2 * tonumber(ARGV[6])
-for at = 10, placed - 1, 2 do
+for at = 11, placed - 1, 2 do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
   redis.call('HDEL', KEYS[4], ARGV[at])
+  redis.call('HDEL', KEYS[14], ARGV[at])
   forgetWishes(ARGV[at])
 end
 for at = placed, removed - 1, 2 do
@@ -60,6 +69,9 @@ for at = removed, #ARGV do
   redis.call('HDEL', KEYS[2], ARGV[at])
   redis.call('HDEL', KEYS[3], ARGV[at])
   redis.call('HSET', KEYS[4], ARGV[at], ARGV[2])
+  if buries then
+    redis.call('HSET', KEYS[14], ARGV[at], ARGV[2])
+  end
   forgetWishes(ARGV[at])
 end
 redis.call('SET', KEYS[5], ARGV[4])

@@ -105,13 +105,17 @@ export interface DesiredCall {
   readonly remove: readonly string[];
   /** Who stops autoscaling with it, as JSON. */
   readonly stop?: string | undefined;
-  /** The leading controller's token, and what it notes, if autoscaling makes the change. */
-  readonly scaled?: { readonly token: string; readonly note: string };
+  /** The leading controller's token, if a controller makes the change. */
+  readonly token?: string | undefined;
+  /** What autoscaling notes if it makes the change. */
+  readonly note?: string;
+  /** Whether removed replicas may not join by themselves. */
+  readonly buries?: boolean;
 }
 
 /**
- * Adds and removes desired replicas, if the ring is still at `version`. A change by autoscaling is refused if
- * that is stopped, or if another controller leads.
+ * Adds and removes desired replicas, if the ring is still at `version`. A change by a controller is refused
+ * if another one leads, and one by autoscaling if that is stopped.
  */
 export const changeDesired = script<DesiredCall, RingChange | 'refused'>({
   file: 'change-desired',
@@ -128,8 +132,10 @@ export const changeDesired = script<DesiredCall, RingChange | 'refused'>({
     keys.autoscale,
     keys.leader,
     keys.ejections,
+    keys.joining,
+    keys.tombstones,
   ],
-  args: ({ version, now, joined, add, positions, remove, stop, scaled }, { changes }) => [
+  args: ({ version, now, joined, add, positions, remove, stop, token, note, buries }, { changes }) => [
     version,
     now,
     changes,
@@ -137,8 +143,9 @@ export const changeDesired = script<DesiredCall, RingChange | 'refused'>({
     add.length,
     positions.size,
     stop ?? '',
-    scaled?.token ?? '',
-    scaled?.note ?? '',
+    token ?? '',
+    note ?? '',
+    buries === true ? 1 : 0,
     ...add.flatMap((member) => [member.name, JSON.stringify(member)]),
     ...[...positions].flat(),
     ...remove,
