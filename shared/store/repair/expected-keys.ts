@@ -151,7 +151,8 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     ...expectedOfAdoption(keys),
     ...[keys.desired, keys.ring, keys.status, keys.settings, keys.upstreamPositions].map(hash),
     ...[keys.gateways, keys.counts, keys.drained, keys.restarts, keys.slowStarts, keys.autoscale].map(hash),
-    hash(keys.ejections),
+    ...[keys.ejections, keys.gatewayCounts].map(hash),
+    { key: keys.countsWanted, type: 'string' },
   ];
 }
 

@@ -1,4 +1,5 @@
-import type { Fields, LeaderChange, RingChange } from './ring.ts';
+import type { Fields } from './read-ring.ts';
+import type { LeaderChange, RingChange } from './ring.ts';
 import { script } from './script.ts';
 
 /** Notes which replicas are ejected, if the ring is still at `version`. An empty value removes the note. */
