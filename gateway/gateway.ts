@@ -160,6 +160,7 @@ export async function createGateway(
       inFlight: dispatcher.waitingCount,
       heldBytes: held.size,
       counts: times.countsOf((replica) => watcher.isServed(replica)),
+      sum: times.sum,
     }),
     log,
   });

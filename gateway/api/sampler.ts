@@ -9,6 +9,8 @@ import type { Rates, ReportPairs } from './samples.ts';
 /** Where the processes of a namespace report. */
 export interface ReportSource {
   readAll(): Promise<readonly GatewayReport[]>;
+  /** @returns the reports with counts by replica of gateways whose own reports have only sums. */
+  readCounted(): Promise<ReadonlyMap<string, GatewayReport>>;
 }
 
 export interface SamplerOptions {
@@ -20,6 +22,8 @@ export interface SamplerOptions {
 
 /** Time between two samples, in ms. */
 export const sampleEveryMs = 2000;
+/** How long the counts by replica are read after somebody has looked at them, in ms. */
+const interestMs = 15_000;
 /** Samples of the last 15 minutes. */
 const maxSamples = 450;
 
@@ -29,6 +33,8 @@ export class Sampler {
   readonly #listeners = new Set<(sample: SampleView) => void>();
   readonly #life: StartStop;
   #pairs: ReportPairs = new Map();
+  #counted: ReportPairs = new Map();
+  #wantedAt = Number.NEGATIVE_INFINITY;
   #samples: SampleView[] = [];
   #latest: Rates | undefined;
   #reports: readonly GatewayReport[] = [];
@@ -55,8 +61,12 @@ export class Sampler {
     return this.#samples;
   }
 
-  /** The latest rates; undefined until there are any. */
+  /**
+   * The latest rates; undefined until there are any. In a large system those by replica are there some
+   * seconds after the first call.
+   */
   get latest(): Rates | undefined {
+    this.#wantedAt = performance.now();
     return this.#latest;
   }
 
@@ -75,11 +85,23 @@ export class Sampler {
     const { reports, now } = this.#options;
     this.#reports = await reports.readAll();
     this.#pairs = pairsWith(this.#pairs, this.#reports);
+    await this.#readCounted();
     // Without two reports of any gateway there is no rate yet, and 0 would be wrong.
     if (![...this.#pairs.values()].some(({ before }) => before !== undefined)) return;
-    this.#latest = ratesOf(this.#pairs, now());
+    this.#latest = ratesOf(this.#pairs, now(), this.#counted);
     const { sample } = this.#latest;
     this.#samples = [...this.#samples.slice(1 - maxSamples), sample];
     for (const listener of this.#listeners) listener(sample);
+  }
+
+  /** Reads the counts by replica, if some reports have only sums and somebody looks at them. */
+  async #readCounted(): Promise<void> {
+    const isWanted = performance.now() - this.#wantedAt < interestMs;
+    if (!isWanted || this.#reports.every(({ sum }) => sum === undefined)) {
+      this.#counted = new Map();
+      return;
+    }
+    const counted = await this.#options.reports.readCounted();
+    this.#counted = pairsWith(this.#counted, [...counted.values()]);
   }
 }

@@ -54,7 +54,18 @@ export function pairsWith(pairs: ReportPairs, reports: readonly GatewayReport[])
 
 /** @returns the report that a gateway would have written at its start. */
 function empty(report: GatewayReport): GatewayReport {
-  return { ...report, at: report.since, counts: {} };
+  const { sum: _, ...rest } = report;
+  return { ...rest, at: report.since, counts: {} };
+}
+
+/**
+ * @returns the seconds between two reports that can be compared, else 0. One may have the counts of all
+ * replicas and the other one only a sum: a system has grown, or shrunk.
+ */
+function secondsOf({ before, after }: ReportPair, now: number): number {
+  if (before === undefined || now - after.at >= silentMs) return 0;
+  const isAlike = (before.sum === undefined) === (after.sum === undefined);
+  return isAlike || before.at === before.since ? (after.at - before.at) / 1000 : 0;
 }
 
 /** What was counted in a time of some ms. */
@@ -68,23 +79,21 @@ interface Counted {
   readonly total: number[];
 }
 
-/** @param at now, in ms since the epoch, in Redis time. */
-export function ratesOf(pairs: ReportPairs, at: number): Rates {
+/**
+ * @param at now, in ms since the epoch, in Redis time.
+ * @param apart the pairs of reports with counts by replica, of gateways whose own reports have only sums.
+ */
+export function ratesOf(pairs: ReportPairs, at: number, apart: ReportPairs = new Map()): Rates {
   const all = nothing();
   const byReplica = new Map<string, Counted>();
   const gateways = new Map<string, number>();
-  for (const [gateway, { before, after }] of pairs) {
-    const seconds = before === undefined ? 0 : (after.at - before.at) / 1000;
-    let requestsPerS = 0;
-    if (before !== undefined && seconds > 0 && at - after.at < silentMs) {
-      for (const [replica, counts] of Object.entries(after.counts)) {
-        let counted = byReplica.get(replica);
-        if (counted === undefined) byReplica.set(replica, (counted = nothing()));
-        requestsPerS += addDifference([all, counted], before.counts[replica], counts, seconds);
-      }
-    }
-    gateways.set(gateway, requestsPerS);
+  for (const [gateway, pair] of pairs) {
+    const seconds = secondsOf(pair, at);
+    const hasSum = pair.after.sum !== undefined;
+    gateways.set(gateway, hasSum ? addSum(all, pair, seconds) : addCounts(byReplica, pair, seconds, [all]));
   }
+  for (const [gateway, pair] of apart)
+    if (pairs.get(gateway)?.after.sum !== undefined) addCounts(byReplica, pair, secondsOf(pair, at), []);
   const rounded = (rate: number): number => Math.round(rate * 100) / 100;
   const rates = ({ requestsPerS, failuresPerS, wait, service }: Counted) => ({
     requestsPerS: rounded(requestsPerS),
@@ -108,6 +117,33 @@ export function ratesOf(pairs: ReportPairs, at: number): Rates {
 function nothing(): Counted {
   const rates = { requestsPerS: 0, failuresPerS: 0, spilledInPerS: 0, spilledOutPerS: 0 };
   return { ...rates, wait: [], service: [], total: [] };
+}
+
+/** Adds what was counted of all replicas between two reports. @returns the requests per second. */
+function addSum(all: Counted, { before, after }: ReportPair, seconds: number): number {
+  if (before === undefined || after.sum === undefined || seconds <= 0) return 0;
+  return addDifference([all], before.sum, after.sum, seconds);
+}
+
+/**
+ * Adds what was counted of each replica between two reports.
+ * @param also to what it is added too.
+ * @returns the requests per second of the gateway.
+ */
+function addCounts(
+  byReplica: Map<string, Counted>,
+  { before, after }: ReportPair,
+  seconds: number,
+  also: readonly Counted[],
+): number {
+  let requestsPerS = 0;
+  if (before === undefined || seconds <= 0) return requestsPerS;
+  for (const [replica, counts] of Object.entries(after.counts)) {
+    let counted = byReplica.get(replica);
+    if (counted === undefined) byReplica.set(replica, (counted = nothing()));
+    requestsPerS += addDifference([...also, counted], before.counts[replica], counts, seconds);
+  }
+  return requestsPerS;
 }
 
 /** Adds what was counted of a replica between two reports. @returns its requests per second. */

@@ -9,11 +9,27 @@ export function ownLease(name: string, { leases }: Observed): Lease | undefined 
   return lease?.adopter === undefined ? lease : undefined;
 }
 
+const byName = new WeakMap<readonly Instance[], ReadonlyMap<string, readonly Instance[]>>();
+const none: readonly Instance[] = [];
+
+/**
+ * @returns the workers of one replica that the driver runs. A plan asks for those of each replica, so they
+ * are grouped once.
+ */
+export function instancesOf(name: string, { instances }: Pick<Observed, 'instances'>): readonly Instance[] {
+  let groups = byName.get(instances);
+  if (groups === undefined) {
+    groups = Map.groupBy(instances, (instance) => instance.name);
+    byName.set(instances, groups);
+  }
+  return groups.get(name) ?? none;
+}
+
 /** @returns whether nothing is left of a replica's own worker, and none is being started. */
 export function isGone(name: string, observed: Observed): boolean {
-  const { instances, starting, standbys } = observed;
+  const { starting, standbys } = observed;
   const hasOwn = ownLease(name, observed) !== undefined || standbys.has(name) || starting.has(name);
-  return !hasOwn && instances.every((instance) => instance.name !== name);
+  return !hasOwn && instancesOf(name, observed).length === 0;
 }
 
 /** @returns whether a retired replica was replaced, and its replacement is still there to adopt its queue. */

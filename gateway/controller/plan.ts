@@ -1,7 +1,7 @@
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { notStarted } from './limit.ts';
 import type { Observed } from './observe.ts';
-import { hasHeir, isGone, ownLease } from './observed-replica.ts';
+import { hasHeir, instancesOf, isGone, ownLease } from './observed-replica.ts';
 import { nextStatus, withoutDeath } from './replica-state.ts';
 import type { Facts } from './replica-state.ts';
 import {
@@ -200,7 +200,7 @@ class Planning {
     return {
       retired,
       lease: ownLease(name, observed),
-      instance: observed.instances.some((each) => each.name === name && each.generation > after),
+      instance: instancesOf(name, observed).some(({ generation }) => generation > after),
       starting: observed.starting.has(name),
       onStandby: observed.standbys.has(name),
       adopter: observed.leases.get(name)?.adopter,

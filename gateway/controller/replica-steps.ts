@@ -2,14 +2,14 @@ import { isOut } from '#shared/contract/ejection.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Instance } from '../drivers/driver.ts';
 import type { Observed } from './observe.ts';
-import { isGone, isPausedWithHeir, ownLease } from './observed-replica.ts';
+import { instancesOf, isGone, isPausedWithHeir, ownLease } from './observed-replica.ts';
 import { backoffMs } from './replica-state.ts';
 import { beginning } from './slow-start.ts';
 import type { Step } from './step.ts';
 
 /** @returns the steps for the workers of one replica. */
 export function workerSteps(name: string, status: ReplicaStatus, observed: Observed, now: number): Step[] {
-  const instances = observed.instances.filter((instance) => instance.name === name);
+  const instances = instancesOf(name, observed);
   const lease = ownLease(name, observed);
   const standby = observed.standbys.get(name);
   const kill = (cause: string): Step[] =>
@@ -38,8 +38,8 @@ export function workerSteps(name: string, status: ReplicaStatus, observed: Obser
 }
 
 /** If two controllers started a worker at once, the second worker would wait for the lease forever. */
-function superfluous(name: string, holder: number, { instances }: Observed): Step[] {
-  const own = instances.filter((instance) => instance.name === name);
+function superfluous(name: string, holder: number, observed: Observed): Step[] {
+  const own = instancesOf(name, observed);
   const isRolledOut = own.some(({ generation, outdated }) => generation === holder && outdated);
   if (isRolledOut) return [];
   return own
@@ -64,14 +64,15 @@ export function rolloutSteps(
   statuses: ReadonlyMap<string, ReplicaStatus>,
   startAtOnce: number,
 ): Step[] {
-  const { desired, instances, leases, standbys, restarts } = observed;
-  const replaceable = desired.filter(({ name }) => isReplaceable(name, observed, statuses));
-  const outdated = replaceable.flatMap(({ name }) => {
+  const { desired, leases, standbys, restarts } = observed;
+  // Whether all replicas are ready is asked only for replicas with an outdated worker.
+  const outdated = desired.flatMap(({ name }) => {
     const holder = leases.get(name)?.generation;
-    return instances.filter((each) => each.name === name && each.generation === holder && each.outdated);
+    const own = instancesOf(name, observed).filter((each) => each.generation === holder && each.outdated);
+    return own.length > 0 && isReplaceable(name, observed, statuses) ? own : [];
   });
   const newer = outdated.flatMap(({ name, generation }) =>
-    instances.filter((each) => each.name === name && each.generation > generation),
+    instancesOf(name, observed).filter((each) => each.generation > generation),
   );
   const coming = new Map(newer.filter((each) => !each.outdated).map((each) => [each.name, each.generation]));
   const superseded = newer.filter((each) => each.outdated);

@@ -2,7 +2,7 @@
 import { isOut } from '#shared/contract/ejection.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from './observe.ts';
-import { ownLease } from './observed-replica.ts';
+import { instancesOf, ownLease } from './observed-replica.ts';
 import type { Step } from './step.ts';
 
 /** How long before a delayed request is due its replica is woken, in ms: its worker has to start. */
@@ -35,21 +35,23 @@ export function sleepSteps(
   });
   const helper = calls.length === 0 ? helperFor(observed, statuses, asleep) : undefined;
   const woken = helper === undefined ? calls : [helper];
+  const causes = new Map(woken.map(({ name, cause }) => [name, cause]));
   const steps = asleep.flatMap((name): Step[] => {
     const { generation = 0 } = observed.sleepers.get(name) ?? {};
-    const cause = woken.find((each) => each.name === name)?.cause;
+    const cause = causes.get(name);
     const isLeaving = observed.leases.get(name) !== undefined;
-    const isLeft = observed.instances.some((each) => each.name === name);
+    const isLeft = instancesOf(name, observed).length > 0;
     // The old worker goes first. Its controller may have died before it told the worker to go.
     if (isLeft && !isLeaving) return [{ do: 'retire', name, generation, cause: 'it sleeps' }];
     return cause === undefined || isLeft || isLeaving ? [] : [{ do: 'start', name, cause }];
   });
   const isCalm = names.every((name) => isIn(name, 'ready') || isIn(name, 'asleep'));
   if (sleepAfterMs === 0 || !isCalm || woken.length > 0 || observed.blind) return steps;
+  const adopters = adoptersIn(observed);
   return [
     ...steps,
     ...names.flatMap((name) => {
-      const since = idleTime(name, observed, now - sleepAfterMs);
+      const since = adopters.has(name) ? undefined : idleTime(name, observed, now - sleepAfterMs);
       const generation = ownLease(name, observed)?.generation ?? 0;
       const cause = `it has been idle for ${sleepAfterMs / 1000} s`;
       return since === undefined ? [] : [sleep(name, generation, since, sleepAfterMs, cause)];
@@ -98,33 +100,28 @@ function helperFor(
   return left === undefined ? undefined : { name, cause: `nobody serves the queue of ${left[0]}` };
 }
 
+/** @returns the replicas whose workers serve, or are to serve, the queues of others. */
+function adoptersIn({ leases, heirs }: Observed): ReadonlySet<string> {
+  // An adopter is named by its replica and its generation.
+  const holders = [...leases.values()].flatMap(({ adopter }) => adopter?.replace(/#.*$/, '') ?? []);
+  return new Set([...holders, ...heirs.values()]);
+}
+
 /**
  * @param before in ms since the epoch.
  * @returns since when a replica is idle, if that is before then and nothing else needs its worker.
  */
 function idleTime(name: string, observed: Observed, before: number): number | undefined {
-  const { instances, standbys, leases, ring, paused, drained, restarts, heirs, offered } = observed;
+  const { standbys, ring, paused, drained, restarts, offered } = observed;
   const lease = ownLease(name, observed);
   if (lease?.state !== 'ready' || lease.idle === undefined || lease.idle.remembers) return undefined;
-  const own = instances.filter((each) => each.name === name);
+  const own = instancesOf(name, observed);
   // A rollout replaces it, or another controller runs it.
   const isOnly = own.length === 1 && own[0]?.generation === lease.generation && !own[0].outdated;
   const isHeld = paused.has(name) || drained.has(name) || restarts.has(name) || !ring.has(name);
   // It is probed before it returns.
   const isEjected = isOut(observed.ejections.get(name));
-  const adopts = [...leases.values()].some(({ adopter }) => adopter?.startsWith(`${name}#`));
-  const inherits = [...heirs.values()].includes(name);
   const isGrowing = (observed.slowStarts.get(name)?.tenths ?? 10) < 10;
-  if (
-    !isOnly ||
-    isHeld ||
-    isEjected ||
-    isGrowing ||
-    adopts ||
-    inherits ||
-    standbys.has(name) ||
-    offered.size > 0
-  )
-    return undefined;
+  if (!isOnly || isHeld || isEjected || isGrowing || standbys.has(name) || offered.size > 0) return undefined;
   return lease.idle.since <= before ? lease.idle.since : undefined;
 }

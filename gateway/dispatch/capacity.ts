@@ -24,15 +24,16 @@ export interface CapacityOptions {
   readonly log: Logger;
 }
 
-/** How often the queues in use are polled, in ms. */
+/** How often the queues are polled of which too little is known, in ms. */
 const pollIntervalMs = 250;
 /** If a queue is at least half full, a request polls it unless that was done within this time, in ms. */
 const minPollIntervalMs = 25;
 
 /**
  * Bounds what is accepted, so that no queue grows without end. The length of a queue is known from the last
- * poll, and this gateway counts what it has added since. Several gateways may together exceed the bound by
- * what the others add between two polls.
+ * poll, and this gateway counts what it has added since. A queue that is far from the bound is seldom polled:
+ * the call that adds a job tells how many wait and run there. Several gateways may together exceed the bound
+ * by what the others add between two polls.
  */
 export class Capacity {
   readonly #options: CapacityOptions;
@@ -89,8 +90,9 @@ export class Capacity {
   }
 
   async #pollAll(): Promise<void> {
-    const { waiters, counts, loads } = this.#options;
-    await Promise.all([loads.refresh(), ...counts.nonEmpty.map((replica) => this.#poll(replica))]);
+    const { waiters, counts, loads, queueLimit } = this.#options;
+    const due = counts.dueForPoll(queueLimit, performance.now());
+    await Promise.all([loads.refresh(), ...due.map((replica) => this.#poll(replica))]);
     const now = performance.now();
     counts.deleteEmpty((replica) => waiters.countOf(replica) > 0, now);
     const longAgo = now - pollIntervalMs;

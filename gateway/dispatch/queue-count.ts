@@ -2,6 +2,9 @@ import type { QueueDepth } from '#shared/store/queue/queue-depths.ts';
 import type { LoadWord } from '#shared/store/queue/queue-loads.ts';
 import { LoadCount } from '../load/load-count.ts';
 
+/** A queue is polled after this time in any case, in ms, since delayed requests are in no word. */
+const seldomMs = 10_000;
+
 /** Numbers the polls and words of a queue: the last one that was answered before a job was added. */
 export type PollNumber = number;
 
@@ -22,6 +25,10 @@ export class QueueCount {
   #moment: PollNumber = 0;
   /** The last poll. */
   #poll: PollNumber = 0;
+  /** When the last poll was answered, on the `performance.now()` clock. */
+  #polledAt = Number.NEGATIVE_INFINITY;
+  /** Jobs of this gateway that have arrived since the last poll or word, which did not count them. */
+  #untold = 0;
   readonly #load = new LoadCount();
 
   get size(): number {
@@ -41,6 +48,17 @@ export class QueueCount {
   /** When Redis told last how many requests with a priority wait, on the `performance.now()` clock. */
   get readAt(): number {
     return this.#load.readAt;
+  }
+
+  /**
+   * @param limit requests that may wait in the queue.
+   * @param now on the `performance.now()` clock.
+   * @returns whether the queue has to be polled. The call that adds a job tells how many wait and run, so a
+   * queue that is far from its limit is polled seldom.
+   */
+  isPollDue(limit: number, now: number): boolean {
+    const isNear = 4 * this.size >= limit || 4 * this.load(now) >= limit;
+    return isNear || this.#untold > 0 || now - this.#polledAt > seldomMs;
   }
 
   /** @returns whether Redis has told the load lately. */
@@ -63,6 +81,8 @@ export class QueueCount {
    */
   tell(word: LoadWord, now: number, unacknowledged = 0): void {
     this.#moment += 1;
+    // It counts the jobs that are about to arrive.
+    this.#untold = -unacknowledged;
     this.#load.tell({ ...word, load: word.load - unacknowledged }, this.#moment, now);
   }
 
@@ -85,6 +105,7 @@ export class QueueCount {
   arrive(): PollNumber {
     this.#underWay -= 1;
     this.#added += 1;
+    this.#untold += 1;
     this.#load.arrive();
     return this.#moment;
   }
@@ -100,7 +121,9 @@ export class QueueCount {
   }
 
   /** Takes the result of a poll. */
-  update({ ready, delayed }: QueueDepth): void {
+  update({ ready, delayed }: QueueDepth, now = performance.now()): void {
+    this.#polledAt = now;
+    this.#untold = 0;
     this.#ready = ready;
     this.#delayed = delayed;
     this.#added = 0;

@@ -25,6 +25,17 @@ export class QueueCounts {
   }
 
   /**
+   * @param limit requests that may wait in the queue of one replica.
+   * @param now on the `performance.now()` clock.
+   * @returns the replicas whose queues have to be polled.
+   */
+  dueForPoll(limit: number, now: number): string[] {
+    return Array.from(this.#counts).flatMap(([replica, count]) =>
+      count.size > 0 && count.isPollDue(limit, now) ? [replica] : [],
+    );
+  }
+
+  /**
    * Deletes the counts that are empty, whose replicas nobody waits for, and of whose load nothing is known.
    * @param now on the `performance.now()` clock.
    */

@@ -10,6 +10,11 @@ export class TimeBuckets {
   readonly counts: number[] = Array.from({ length: timeBucketsMs.length + 1 }, () => 0);
   sumMs = 0;
 
+  addAll({ counts, sumMs }: TimeBuckets): void {
+    for (const [at, count] of counts.entries()) this.counts[at] = (this.counts[at] ?? 0) + count;
+    this.sumMs += sumMs;
+  }
+
   add(ms: number): void {
     let at = 0;
     // Most times are short, so this finds them sooner than halving would.
@@ -31,6 +36,13 @@ export class ReplicaTimes {
   /** Of answers that are streams. Other processes are not told. */
   readonly firstByte = new TimeBuckets();
 
+  /** Adds what was counted of another replica. */
+  addAll(other: ReplicaTimes): void {
+    this.requests += other.requests;
+    this.failures += other.failures;
+    for (const times of ['wait', 'service', 'total'] as const) this[times].addAll(other[times]);
+  }
+
   get counts(): ReplicaCounts {
     const { requests, failures, spilledIn, spilledOut, wait, service, total } = this;
     return {
@@ -48,6 +60,8 @@ export class ReplicaTimes {
 /** What a gateway has counted of each replica since it started, or since the replica was there again. */
 export class TimesByReplica {
   readonly #times = new Map<string, ReplicaTimes>();
+  /** Of the replicas that are gone. */
+  readonly #gone = new ReplicaTimes();
 
   /**
    * Counts a request that has ended.
@@ -100,9 +114,20 @@ export class TimesByReplica {
     return Object.fromEntries(Array.from(this.#times, ([replica, { counts }]) => [replica, counts]));
   }
 
+  /** @returns the counts of all replicas together, also of those that are gone: they only grow. */
+  get sum(): ReplicaCounts {
+    const sum = new ReplicaTimes();
+    sum.addAll(this.#gone);
+    for (const times of this.#times.values()) sum.addAll(times);
+    return sum.counts;
+  }
+
   /** Forgets the replicas that are gone. */
   keepOnly(isThere: (replica: string) => boolean): void {
-    for (const replica of this.#times.keys())
-      if (replica !== noReplica && !isThere(replica)) this.#times.delete(replica);
+    for (const [replica, times] of this.#times) {
+      if (replica === noReplica || isThere(replica)) continue;
+      this.#gone.addAll(times);
+      this.#times.delete(replica);
+    }
   }
 }

@@ -142,19 +142,19 @@ function returnSteps(input: PassInput): EjectionStep[] {
 function ejectSteps(input: PassInput, ended: ReadonlySet<string>): PassResult {
   const { observed, config, windows, confirmations, comparison, now, reportMs } = input;
   const serving = servingIn(input);
-  const awake = awakeIn(input);
+  const awake = new Set(awakeIn(input));
   const leases = observed.desired.flatMap(({ name }) => {
     const lease = readyLease(name, observed);
     return lease === undefined
       ? []
       : [[name, { generation: lease.generation, counts: lease.answers }] as const];
   });
-  const notServing = leases.map(([name]) => name).filter((name) => !awake.includes(name));
+  const notServing = leases.map(([name]) => name).filter((name) => !awake.has(name));
   const figures = windows.observe(new Map(leases), new Set(notServing), now);
   const out = [...observed.ejections].filter(([name, each]) => isOut(each) && !ended.has(name));
   const failingOut = out.filter(([, { cause }]) => cause !== 'slow').length;
   const suspect = suspectAmong(figures, config);
-  const others = [...awake, ...serving.filter((name) => !awake.includes(name))];
+  const others = [...awake, ...serving.filter((name) => !awake.has(name))];
   const { ask, proof } = comparison.next(
     suspect,
     others.filter((name) => name !== suspect?.name),

@@ -10,7 +10,7 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { GatewayRegistry } from '#shared/store/ring/gateway-registry.ts';
 
 /** What a process reports besides what every process knows of itself. */
-export type ReportedFigures = Pick<GatewayReport, 'address' | 'inFlight' | 'heldBytes' | 'counts'>;
+export type ReportedFigures = Pick<GatewayReport, 'address' | 'inFlight' | 'heldBytes' | 'counts' | 'sum'>;
 
 export interface ProcessReportsOptions {
   readonly connection: Connection;

@@ -17,7 +17,9 @@ export interface ReadinessOptions {
   readonly signal: AbortSignal;
 }
 
+/** Between two polls, in ms, and what each replica adds to that: a poll reads something of all of them. */
 const pollIntervalMs = 25;
+const perReplicaMs = 0.2;
 
 /**
  * Waits for the workers of all desired replicas, except those that sleep. The ring alone does not show them:
@@ -34,9 +36,10 @@ export async function untilReady(options: ReadinessOptions): Promise<{ ready: st
     const { version, desired, drained, ejections } = watcher.state;
     const awaited = desired.filter(({ name }) => !drained.has(name) && !isOut(ejections.get(name)));
     const ready = await readyReplicas(watcher, leases, notes, since);
-    const all = version >= 0 && awaited.every(({ name }) => ready.includes(name));
+    const isReady = new Set(ready);
+    const all = version >= 0 && awaited.every(({ name }) => isReady.has(name));
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };
-    await delay(pollIntervalMs);
+    await delay(pollIntervalMs + perReplicaMs * desired.length);
   }
 }
 
@@ -47,12 +50,9 @@ async function readyReplicas(
   since: number,
 ): Promise<string[]> {
   const names = watcher.ring.members.map(({ name }) => name);
-  const [read, asleep] = await Promise.all([
-    Promise.all(names.map((name) => leases.read(name))),
-    notes.readAll(names),
-  ]);
-  return names.filter((name, at) => {
-    const lease = read[at];
+  const [read, asleep] = await Promise.all([leases.readReadable(names), notes.readAll(names)]);
+  return names.filter((name) => {
+    const lease = read.get(name);
     const isServing = lease?.state === 'ready' && lease.started >= since;
     return isServing || asleep.get(name)?.waking === false;
   });

@@ -86,8 +86,8 @@ export class RingPictures {
       this.#leadership.holder(),
       this.#heirs.read(),
       readHolds(this.#connection, state),
-      readEach(names, (name) => this.#leases.read(name)),
-      readEach(names, (name) => this.#crashNotes.read(name)),
+      this.#leases.readReadable(names),
+      this.#crashNotes.readAll(names),
     ]);
     const detailsFor = (onlyViews: boolean): Details => ({
       statusOf: (name) => ({ ...upstreamOf(state, name), ...shownStatus(published.of(name), onlyViews) }),
@@ -197,18 +197,4 @@ function shownCrash(crash: CrashNote | undefined, onlyViews: boolean): CrashView
   if (crash === undefined || !onlyViews) return crash ?? null;
   const { generation, at } = crash;
   return at === undefined ? { generation } : { generation, at };
-}
-
-/** Reads something of each replica, in one round trip. What cannot be read is left out. */
-async function readEach<Value>(
-  names: readonly string[],
-  read: (name: string) => Promise<Value | undefined>,
-): Promise<ReadonlyMap<string, Value>> {
-  const values = await Promise.all(names.map((name) => read(name).catch(() => undefined)));
-  return new Map(
-    names.flatMap((name, at) => {
-      const value = values[at];
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
 }

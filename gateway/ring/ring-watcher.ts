@@ -22,6 +22,14 @@ export interface RingWatcherOptions {
   readonly log: Logger;
 }
 
+/** No state has this mark. */
+const unknownMark = 'unknown';
+/**
+ * The ring is read as a whole after this time, in ms, even if its mark says that it is as it was: a ring that
+ * was lost and made again may have the same mark.
+ */
+const wholeReadMs = 5000;
+
 const unknownState: RingState = {
   version: -2,
   joined: 0,
@@ -48,17 +56,26 @@ export class RingWatcher {
   #state: RingState = unknownState;
   #ring: Ring;
   #confirmed = Number.NEGATIVE_INFINITY;
+  /** Stands for the state in Redis that was read last. */
+  #mark = unknownMark;
+  #readAt = Number.NEGATIVE_INFINITY;
+  /** Whether this may be another Redis than the one that was read last. */
+  #doubted = false;
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
   #again = false;
   #losses = 0;
   readonly #warnedOf = new Set<string>();
+  #served: ReadonlySet<string> = new Set();
   #stopped = false;
 
   constructor(options: RingWatcherOptions) {
     this.#options = options;
     this.#ring = createRing(options.parameters, []);
-    options.connection.onReady(() => this.wake());
+    options.connection.onReady(() => {
+      this.#doubted = true;
+      this.wake();
+    });
     options.notices.onNotice(() => this.wake());
   }
 
@@ -93,8 +110,7 @@ export class RingWatcher {
 
   /** Whether a replica's queue is served, or will be. Until the ring is read, this is true of all. */
   isServed(replica: string): boolean {
-    const { version, desired, retired } = this.#state;
-    return version < 0 || retired.has(replica) || desired.some((member) => member.name === replica);
+    return this.#state.version < 0 || this.#served.has(replica);
   }
 
   /** How often Redis has lost the ring. */
@@ -160,9 +176,15 @@ export class RingWatcher {
     do {
       this.#again = false;
       const asked = performance.now();
-      const [state] = await Promise.all([this.#options.store.read(), this.#options.alsoConfirm()]);
+      const mayBeSame = !this.#doubted && asked - this.#readAt < wholeReadMs;
+      this.#doubted = false;
+      const known = mayBeSame ? this.#mark : unknownMark;
+      const { store, alsoConfirm } = this.#options;
+      const [{ state, mark }] = await Promise.all([store.readUnless(known), alsoConfirm()]);
       // A ring that was lost and made again may have reached the old version.
-      if (!isDeepStrictEqual(state, this.#state)) this.#update(state);
+      if (state !== undefined && !isDeepStrictEqual(state, this.#state)) this.#update(state);
+      if (state !== undefined) this.#readAt = asked;
+      this.#mark = mark ?? unknownMark;
       this.#confirmed = asked;
     } while (this.#again && !this.#stopped);
   }
@@ -181,6 +203,7 @@ export class RingWatcher {
     const { members } = fitting(parameters, withShares(inRing, state.slowStarts));
     const before = this.#state.version < 0 ? undefined : this.#ring.members;
     this.#state = state;
+    this.#served = new Set(this.names());
     this.#ring = createRing(parameters, members);
     if (state.version >= 0 && !isDeepStrictEqual(this.#ring.members, before)) {
       const fields = { version: state.version, ring: members.map(({ name }) => name) };

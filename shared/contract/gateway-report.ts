@@ -42,6 +42,11 @@ export interface GatewayReport {
   readonly eventLoopLagMs: number;
   readonly inFlight: number;
   readonly heldBytes: number;
-  /** By replica; `-` for requests of which none was selected. */
+  /**
+   * By replica; `-` for requests of which none was selected. Empty in a large system, where they are written
+   * apart, and only while somebody looks at them.
+   */
   readonly counts: Readonly<Record<string, ReplicaCounts>>;
+  /** The sum over all replicas since the start, also those that are gone; only in a large system. */
+  readonly sum?: ReplicaCounts;
 }

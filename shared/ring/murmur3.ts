@@ -1,6 +1,7 @@
-import { circleOf, clockwiseRing } from './clockwise.ts';
+import { clockwiseRing } from './clockwise.ts';
 import type { Circle } from './clockwise.ts';
 import { hashKey } from './key-hash.ts';
+import { circleOfMembers } from './virtual-nodes.ts';
 import { presentWeight } from './weight.ts';
 import type { HashSegment, HashSpace, Ring, RingMember, RingParameters } from './ring.ts';
 
@@ -16,17 +17,11 @@ type Murmur3Parameters = Extract<RingParameters, { strategy: 'murmur3' }>;
  * @param members checked, frozen, in order of joining
  */
 export function murmur3Ring(parameters: Murmur3Parameters, members: readonly RingMember[]): Ring {
-  const circle = circleOf(
-    members.flatMap((member) => {
-      const { name } = member;
-      const points = Math.max(1, Math.round(parameters.virtualNodes * presentWeight(member)));
-      return Array.from({ length: points }, (_, index) => ({
-        name,
-        index,
-        // Unambiguous: a name cannot contain `#`, so no two pairs of name and index give the same text.
-        position: hashKey(`${name}#${index}`),
-      }));
-    }),
+  const circle = circleOfMembers(
+    members.map((member) => ({
+      name: member.name,
+      nodes: Math.max(1, Math.round(parameters.virtualNodes * presentWeight(member))),
+    })),
   );
   return clockwiseRing(parameters, members, circle, {
     positionOf: hashKey,

@@ -36,7 +36,15 @@ const suites: readonly Suite[] = [
     lane: 'together',
     needs: ['redis'],
     timeoutMs: 60_000,
-    alone: ['client-gone', 'computing-handlers', 'dispatch', 'over-capacity', 'slow-start', 'stream-leaving'],
+    alone: [
+      'client-gone',
+      'computing-handlers',
+      'dispatch',
+      'over-capacity',
+      'scale',
+      'slow-start',
+      'stream-leaving',
+    ],
   },
   {
     folder: 'e2e',

@@ -204,3 +204,44 @@ it('deletes empty counts of replicas for which no request waits', () => {
   expect(counts.of('S2')).toBe(second);
   expect(counts.of('S3')).not.toBe(third);
 });
+
+describe('a poll is due', () => {
+  const now = 20_000;
+  const polled = (ready = 0): QueueCount => {
+    const count = new QueueCount();
+    count.update({ ready, delayed: 0 }, now);
+    return count;
+  };
+  const word = (load: number) => ({ load, prioritized: undefined, concurrency: undefined });
+
+  it('if nothing is known yet, or nothing new for ten seconds', () => {
+    expect(new QueueCount().isPollDue(1000, now)).toBe(true);
+    expect(polled().isPollDue(1000, now + 10_000)).toBe(false);
+    expect(polled().isPollDue(1000, now + 10_001)).toBe(true);
+  });
+
+  it('if jobs were added of which no word of Redis tells, such as delayed ones', () => {
+    const count = polled();
+    count.send();
+    count.arrive();
+    expect(count.isPollDue(1000, now)).toBe(true);
+    count.update({ ready: 0, delayed: 1 }, now);
+    expect(count.isPollDue(1000, now)).toBe(false);
+  });
+
+  it('but not after jobs whose call has told how many wait and run', () => {
+    const count = polled();
+    for (let at = 0; at < 3; at += 1) count.send();
+    count.tell(word(3), now, 3);
+    for (let at = 0; at < 3; at += 1) count.arrive();
+    expect(count.isPollDue(1000, now)).toBe(false);
+  });
+
+  it('if the queue is a quarter full, by this count or by the word of Redis', () => {
+    expect(polled(249).isPollDue(1000, now)).toBe(false);
+    expect(polled(250).isPollDue(1000, now)).toBe(true);
+    const count = polled();
+    count.tell(word(250), now);
+    expect(count.isPollDue(1000, now)).toBe(true);
+  });
+});

@@ -130,6 +130,34 @@ describe('the rates between reports', () => {
   });
 });
 
+describe('the rates of a large system, whose reports have only sums', () => {
+  const sums = [
+    report('a', start, { sum: counts(100) }),
+    report('a', start + 2000, { sum: counts(140, 2) }),
+  ] as const;
+
+  it('are the differences of the sums, and by replica those of the counts that were read apart', () => {
+    const pairs = after([sums[0]], [sums[1]]);
+    const counted = after(
+      [report('a', start, { counts: { S1: counts(60), S2: counts(40) } })],
+      [report('a', start + 2000, { counts: { S1: counts(80), S2: counts(60, 2) } })],
+    );
+    const { sample, replicas, gateways } = ratesOf(pairs, start + 2000, counted);
+    expect(sample).toMatchObject({ requestsPerS: 20, failuresPerS: 1 });
+    expect(gateways.get('a')).toBe(20);
+    expect(replicas.get('S1')?.requestsPerS).toBe(10);
+    expect(replicas.get('S2')).toMatchObject({ requestsPerS: 10, failuresPerS: 1 });
+    expect(ratesOf(pairs, start + 2000).replicas.size).toBe(0);
+  });
+
+  it('are 0 between two reports of which only one has a sum', () => {
+    const small = report('a', start, { counts: { S1: counts(100) } });
+    const later = report('a', start + 4000, { counts: { S1: counts(500) } });
+    expect(ratesOf(after([small], [sums[1]]), start + 2000).sample.requestsPerS).toBe(0);
+    expect(ratesOf(after([sums[1]], [later]), start + 4000).sample.requestsPerS).toBe(0);
+  });
+});
+
 describe('percentiles', () => {
   it('are null if nothing was counted', () => {
     expect(percentilesOf([])).toBeNull();

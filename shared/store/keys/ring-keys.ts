@@ -58,6 +58,10 @@ export interface RingKeys {
   readonly fence: string;
   /** Hash: name -> report as JSON, for each process with a gateway or a controller. */
   readonly gateways: string;
+  /** Hash: name -> counts by replica as JSON, for each gateway whose report has only their sum. */
+  readonly gatewayCounts: string;
+  /** String with a TTL: somebody looks at the counts by replica. */
+  readonly countsWanted: string;
   /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
   readonly changes: string;
 }
@@ -92,6 +96,8 @@ export function createRingKeys(namespace: string): RingKeys {
     leader: `${ringPrefix}:leader`,
     fence: `${ringPrefix}:fence`,
     gateways: `${ringPrefix}:gateways`,
+    gatewayCounts: `${ringPrefix}:gateway-counts`,
+    countsWanted: `${ringPrefix}:counts-wanted`,
     changes: `${ringPrefix}:changes`,
   };
 }

@@ -2,6 +2,7 @@ import type { Redis } from '../redis/access.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { partsOf } from '../redis/many-texts.ts';
 
 /** The last crash of a replica's worker. Several processes write it, each the part that it knows. */
 export interface CrashNote {
@@ -53,6 +54,19 @@ export class CrashNotes {
     const transaction = this.#redis.multi();
     if (!same) transaction.del(key);
     await transaction.hset(key, fields).pexpire(key, crashTtlMs).exec();
+  }
+
+  /**
+   * Reads the last crashes of replicas. One command for 256 of them finds out whether there are any.
+   * @returns those that are remembered and can be read.
+   */
+  async readAll(replicas: readonly string[]): Promise<ReadonlyMap<string, CrashNote>> {
+    const read = async (part: readonly string[]): Promise<readonly (readonly [string, CrashNote])[]> => {
+      if ((await this.#redis.exists(part.map((name) => this.#keys.crash(name)))) === 0) return [];
+      const notes = await Promise.all(part.map((name) => this.read(name).catch(() => undefined)));
+      return part.flatMap((name, at) => (notes[at] === undefined ? [] : [[name, notes[at]] as const]));
+    };
+    return new Map((await Promise.all(Array.from(partsOf(replicas), read))).flat());
   }
 
   /** @returns the last crash of a replica's worker, while it is remembered. */

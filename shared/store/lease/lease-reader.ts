@@ -5,6 +5,7 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { texts, textsOrNull } from '../redis/many-texts.ts';
 import { GarbledError, nullIfWrongType } from '../repair/key-repair.ts';
 
 /** What a worker says of itself. */
@@ -12,10 +13,12 @@ export type ReadNumbers = WorkerNumbersView & { readonly load?: WorkerLoad };
 
 /** Reads the leases of the replicas' workers. */
 export class LeaseReader {
+  readonly #connection: Connection;
   readonly #redis: Redis;
   readonly #keys: Keys;
 
   constructor(connection: Connection) {
+    this.#connection = connection;
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
   }
@@ -44,11 +47,9 @@ export class LeaseReader {
    * @returns it by replica. Left out are those without a worker of their own, or with one that says nothing.
    */
   async readNumbers(replicas: readonly string[]): Promise<ReadonlyMap<string, ReadNumbers>> {
-    const leases = await Promise.all(replicas.map((name) => this.read(name)));
     const numbers = new Map<string, ReadNumbers>();
-    for (const [at, name] of replicas.entries()) {
-      const lease = leases[at];
-      if (lease?.numbers === undefined || lease.adopter !== undefined) continue;
+    for (const [name, lease] of await this.readReadable(replicas)) {
+      if (lease.numbers === undefined || lease.adopter !== undefined) continue;
       const { pid, host, started: since } = lease;
       numbers.set(name, { ...lease.numbers, pid, host, since });
     }
@@ -57,14 +58,30 @@ export class LeaseReader {
 
   /**
    * Reads leases in one round trip.
+   * @returns the leases of those replicas that have one that can be read.
+   */
+  async readReadable(replicas: readonly string[]): Promise<ReadonlyMap<string, Lease>> {
+    const keys = replicas.map((name) => this.#keys.lease(name));
+    const leases = new Map<string, Lease>();
+    for (const [at, text] of (await textsOrNull(this.#connection, keys)).entries()) {
+      const lease = text === null ? undefined : parseLease(text);
+      const name = replicas[at];
+      if (lease !== undefined && name !== undefined) leases.set(name, lease);
+    }
+    return leases;
+  }
+
+  /**
+   * Reads leases in one round trip.
    * @returns the leases of those replicas that have one.
    * @throws {GarbledError} if one cannot be read: such a replica may well have a worker.
    */
   async readAll(replicas: readonly string[]): Promise<ReadonlyMap<string, Lease>> {
-    const texts = await Promise.all(replicas.map((name) => this.#redis.get(this.#keys.lease(name))));
+    const keys = replicas.map((name) => this.#keys.lease(name));
+    const read = await texts(this.#connection, keys);
     const leases = new Map<string, Lease>();
     for (const [at, name] of replicas.entries()) {
-      const text = texts[at] ?? null;
+      const text = read[at] ?? null;
       if (text !== null) leases.set(name, checkedLease(text));
     }
     return leases;

@@ -1,7 +1,7 @@
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { scorePerMs } from '../redis/bullmq-time.ts';
-import { nullIfWrongType } from '../repair/key-repair.ts';
+import { textsOrNull } from '../redis/many-texts.ts';
 import { fallAsleep } from '../scripts/leases.ts';
 import type { SleepTerms } from '../scripts/leases.ts';
 import { createRun } from '../scripts/script.ts';
@@ -44,9 +44,9 @@ export class SleepNotes {
 
   /** @returns the notes of those replicas that have one: one round trip. */
   async readAll(replicas: readonly string[]): Promise<ReadonlyMap<string, SleepNote>> {
-    const redis = redisOf(this.#connection);
     const keys = keysOf(this.#connection);
-    const texts = await Promise.all(replicas.map((name) => nullIfWrongType(redis.get(keys.consumer(name)))));
+    const consumers = replicas.map((name) => keys.consumer(name));
+    const texts = await textsOrNull(this.#connection, consumers);
     return new Map(
       replicas.flatMap((name, at) => {
         const note = parseSleepNote(texts[at] ?? '');

@@ -45,7 +45,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
   gateway: {
     keys: 'del exists pexpire pttl rename scan type unlink',
     strings: 'get getrange incr incrby mget set strlen',
-    hashes: 'hdel hexists hget hgetall hincrby hmget hmset hset hsetnx',
+    hashes: 'hdel hexists hget hgetall hincrby hlen hmget hmset hset hsetnx',
     lists: 'blmpop lindex llen lpop lpos lpush lrange lrem ltrim rpop rpoplpush rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets':

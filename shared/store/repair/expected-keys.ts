@@ -151,9 +151,10 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     ...expectedOfAdoption(keys),
     ...[keys.desired, keys.ring, keys.status, keys.settings, keys.upstreamPositions].map(hash),
     ...[keys.gateways, keys.counts, keys.drained, keys.restarts, keys.slowStarts, keys.autoscale].map(hash),
-    ...[keys.ejections, keys.joining, keys.tombstones].map(hash),
+    ...[keys.ejections, keys.joining, keys.tombstones, keys.gatewayCounts].map(hash),
     { key: keys.announcements, type: 'zset' },
     { key: keys.departures, type: 'zset' },
+    { key: keys.countsWanted, type: 'string' },
   ];
 }
 

@@ -3,6 +3,7 @@ import type { HeirStore } from './heir-store.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { texts } from '../redis/many-texts.ts';
 import { GarbledError } from '../repair/key-repair.ts';
 import { LeaseReader } from '../lease/lease-reader.ts';
 import { SleepNotes } from '../lease/sleep-notes.ts';
@@ -53,7 +54,8 @@ export class ReplicaObserver {
   }
 
   /**
-   * Reads all of it in one round trip, whatever the number of replicas; in two if some of them sleep.
+   * Reads all of it in one round trip, whatever the number of replicas; in two if some of them sleep. What
+   * all replicas have is read with one command for 256 of them.
    * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read may
    * still have a worker.
    */
@@ -100,11 +102,10 @@ export class ReplicaObserver {
     names: readonly string[],
     keyOf: (name: string) => string,
   ): Promise<ReadonlyMap<string, number>> {
-    const redis = redisOf(this.#connection);
-    const texts = await Promise.all(names.map((name) => redis.get(keyOf(name))));
+    const read = await texts(this.#connection, names.map(keyOf));
     const generations = new Map<string, number>();
     for (const [at, name] of names.entries()) {
-      const text = texts[at] ?? null;
+      const text = read[at] ?? null;
       if (text !== null) generations.set(name, generationOf(text));
     }
     return generations;

@@ -6,7 +6,7 @@ import { parseMember, placeOf } from '../../ring/member.ts';
 import type { RingMember } from '../../ring/ring.ts';
 import { parseSlowStart } from '../../ring/slow-start.ts';
 import type { SlowStart } from '../../ring/slow-start.ts';
-import type { Fields, StoredRing } from '../scripts/ring.ts';
+import type { Fields, StoredRing } from '../scripts/read-ring.ts';
 import { parseRestart } from './hold-changes.ts';
 import type { RingState } from './ring-store.ts';
 
@@ -32,6 +32,30 @@ export class RingReading {
     this.#keys = keys;
     this.#aside = aside;
     this.#now = now;
+  }
+
+  /** @returns the state of the ring; each of its parts as the methods below read it. */
+  state(stored: Omit<StoredRing, 'upstreams'> & Pick<RingState, 'upstreams'>): RingState {
+    const desired = this.desired(stored.desired, stored.version);
+    const retired = this.retired(stored.retired);
+    const ring = this.ring(stored.ring);
+    const names = new Set(desired.map(({ name }) => name));
+    const isDesired = (name: string): boolean => names.has(name);
+    return {
+      version: stored.version,
+      joined: stored.joined,
+      desired,
+      ring,
+      retired,
+      settings: new Map(stored.settings),
+      upstreams: stored.upstreams,
+      positions: this.positions(stored.upstreamPositions, [
+        ...desired.map(({ name }) => name),
+        ...retired.keys(),
+      ]),
+      ...this.holds(stored, isDesired),
+      slowStarts: this.slowStarts(stored.slowStarts, (name) => ring.has(name)),
+    };
   }
 
   /** The desired replicas whose places could not be read the last time, with the stored text. */

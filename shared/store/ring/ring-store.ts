@@ -28,9 +28,9 @@ import {
   endRestart,
   endRetirement,
   forget,
-  readRing,
 } from '../scripts/ring.ts';
 import type { Admission } from '../scripts/ring.ts';
+import { readRing } from '../scripts/read-ring.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
@@ -156,32 +156,31 @@ export class RingStore {
   }
 
   async read(): Promise<RingState> {
+    const { state } = await this.readUnless(undefined);
+    if (state === undefined) throw new Error('a ring was read by a mark that nobody knows');
+    return state;
+  }
+
+  /**
+   * Reads the ring, unless it is as it was. That costs little, however many replicas there are.
+   * @param known the mark of the state that the caller has; `unknown` if it has none; undefined: no mark.
+   * @returns the state, unless it has that mark; and its mark.
+   */
+  async readUnless(known: string | undefined): Promise<{
+    readonly state: RingState | undefined;
+    readonly mark: string | undefined;
+  }> {
     const stored = await this.#repairing(async () => {
-      const found = await this.#run(readRing, undefined);
+      const found = await this.#run(readRing, { known });
       if (found === undefined) throw new GarbledError('the version of the ring cannot be read');
+      if (found === 'same') return found;
       const upstreams = found.upstreams === undefined ? [] : parseTexts(found.upstreams);
       if (upstreams === undefined) throw new GarbledError('the servers of UPSTREAMS cannot be read');
       return { ...found, upstreams };
     });
-    const desired = this.#reading.desired(stored.desired, stored.version);
-    const retired = this.#reading.retired(stored.retired);
-    const ring = this.#reading.ring(stored.ring);
-    const isDesired = (name: string): boolean => desired.some((member) => member.name === name);
-    return {
-      version: stored.version,
-      joined: stored.joined,
-      desired,
-      ring,
-      retired,
-      settings: new Map(stored.settings),
-      upstreams: stored.upstreams,
-      positions: this.#reading.positions(stored.upstreamPositions, [
-        ...desired.map(({ name }) => name),
-        ...retired.keys(),
-      ]),
-      ...this.#reading.holds(stored, isDesired),
-      slowStarts: this.#reading.slowStarts(stored.slowStarts, (name) => ring.has(name)),
-    };
+    return stored === 'same'
+      ? { state: undefined, mark: known }
+      : { state: this.#reading.state(stored), mark: stored.mark };
   }
 
   /** Tells the gateways which servers UPSTREAMS lists. Only the leading controller may. */

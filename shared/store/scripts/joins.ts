@@ -1,7 +1,8 @@
 import { announcedText, announcementMs } from '../../contract/joining.ts';
 import type { Announced } from '../../contract/joining.ts';
 import { isTexts } from '../../contract/json-object.ts';
-import type { Fields, LeaderChange } from './ring.ts';
+import type { LeaderChange } from './ring.ts';
+import type { Fields } from './read-ring.ts';
 import { script } from './script.ts';
 
 /** How long the announcements are kept if nobody announces itself, in ms. */

@@ -1,7 +1,7 @@
-import { isCount } from '../../contract/json-object.ts';
 import type { RingMember, RingParameters } from '../../ring/ring.ts';
 import { slowStartText } from '../../ring/slow-start.ts';
 import type { SlowStart } from '../../ring/slow-start.ts';
+import { fieldsOf } from './read-ring.ts';
 import { script } from './script.ts';
 
 /** How a change ended that is made for one version of the ring: `outdated` if another change came first. */
@@ -9,28 +9,6 @@ export type RingChange = 'changed' | 'outdated';
 
 /** How a change by the leading controller ended: `deposed` if another controller leads now. */
 export type LeaderChange = 'changed' | 'deposed';
-
-/** Names and values of a hash. */
-export type Fields = readonly (readonly [name: string, value: string])[];
-
-/** One consistent picture of the ring, as it is stored. */
-export interface StoredRing {
-  /** -1 if nothing was ever desired. */
-  readonly version: number;
-  readonly desired: Fields;
-  readonly ring: Fields;
-  readonly retired: Fields;
-  readonly settings: Fields;
-  readonly upstreamPositions: Fields;
-  readonly drained: Fields;
-  readonly restarts: Fields;
-  readonly slowStarts: Fields;
-  readonly ejections: Fields;
-  /** JSON; undefined if there are none. */
-  readonly upstreams: string | undefined;
-  /** The last joining number given. */
-  readonly joined: number;
-}
 
 /** Sets the ring's parameters if there are none. Returns the JSON of those that stand now. */
 export const claimParameters = script<{ parameters: RingParameters }, string | undefined>({
@@ -52,47 +30,6 @@ export const claimSettings = script<
   keys: ({ settings }) => [settings],
   args: ({ settings, replace }, { changes }) => [changes, replace ? 1 : 0, ...[...settings].flat()],
   decode: (reply) => new Map(fieldsOf(reply)),
-});
-
-/** Reads the ring. Returns undefined if one of its numbers cannot be read. */
-export const readRing = script<void, StoredRing | undefined>({
-  file: 'read-ring',
-  keys: (keys) => [
-    keys.version,
-    keys.desired,
-    keys.ring,
-    keys.retired,
-    keys.joined,
-    keys.settings,
-    keys.upstreamPositions,
-    keys.upstreams,
-    keys.drained,
-    keys.restarts,
-    keys.slowStarts,
-    keys.ejections,
-  ],
-  args: () => [],
-  decode: (reply) => {
-    // A number that Lua cannot read ends the list early.
-    const parts: unknown[] = Array.isArray(reply) ? reply : [];
-    const [version, desired, ring, retired, settings, positions, drained, restarts, ...more] = parts;
-    const [slow, ejections, upstreams, joined] = more;
-    if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
-    return {
-      version,
-      desired: fieldsOf(desired),
-      ring: fieldsOf(ring),
-      retired: fieldsOf(retired),
-      settings: fieldsOf(settings),
-      upstreamPositions: fieldsOf(positions),
-      drained: fieldsOf(drained),
-      restarts: fieldsOf(restarts),
-      slowStarts: fieldsOf(slow),
-      ejections: fieldsOf(ejections),
-      upstreams: typeof upstreams === 'string' ? upstreams : undefined,
-      joined,
-    };
-  },
 });
 
 /** A change of the desired replicas. */
@@ -289,11 +226,3 @@ export const endRetirement = script<{ replica: string }, void>({
   args: ({ replica }) => [replica],
   decode: () => undefined,
 });
-
-/** @returns the names and values of a flat list. */
-function fieldsOf(reply: unknown): [string, string][] {
-  const flat: unknown[] = Array.isArray(reply) ? reply : [];
-  const fields: [string, string][] = [];
-  for (let at = 0; at + 1 < flat.length; at += 2) fields.push([String(flat[at]), String(flat[at + 1])]);
-  return fields;
-}

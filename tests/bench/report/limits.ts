@@ -45,6 +45,6 @@ and the costs of ${ours} at c=${count}, these are the limits:`,
     `A handler that waits reaches \`CONCURRENCY\` (100 requests per replica) first: with a handler of 200 ms,
 a replica finishes 500 requests/s. Further requests wait, up to \`QUEUE_LIMIT\` (10000 per replica, then 503)
 and the memory of Redis, which evicts nothing. A single key cannot be spread: its limit is that of one
-replica.`,
+replica. [scale.md](scale.md) says what changes with the number of replicas and gateways.`,
   );
 }
