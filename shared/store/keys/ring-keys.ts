@@ -53,6 +53,8 @@ export interface RingKeys {
   readonly gateways: string;
   /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
   readonly changes: string;
+  /** Channel: jobs that wait for another attempt after an answer, as `encodeRetryNotice` writes them. */
+  readonly retries: string;
 }
 
 /** The hash tag of the keys of the ring. */
@@ -84,5 +86,6 @@ export function createRingKeys(namespace: string): RingKeys {
     fence: `${ringPrefix}:fence`,
     gateways: `${ringPrefix}:gateways`,
     changes: `${ringPrefix}:changes`,
+    retries: `${ringPrefix}:retries`,
   };
 }
