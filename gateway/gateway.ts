@@ -97,6 +97,7 @@ export async function createGateway(
     config,
     gateway: name,
     connection,
+    subscriber: changes,
     reader,
     watcher,
     notices,

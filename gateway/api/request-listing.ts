@@ -1,5 +1,5 @@
 import type { ListedRequestView } from '#shared/contract/api/requests.ts';
-import { uuidOf } from '#shared/contract/request-id.ts';
+import { replicaOf, uuidOf } from '#shared/contract/request-id.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
 import { pathOf } from '#shared/contract/target-path.ts';
 import { cursorOf } from './request-query.ts';
@@ -18,7 +18,7 @@ export function listedView({ id, replica, record }: Listed, onlyViews: boolean):
   const { state, method, target, accepted, started, finished, attempts, status, code, callback } = record;
   return {
     id: shownId(id, onlyViews),
-    self: `${requestsPath}/${onlyViews ? `${cursorOf({ accepted, uuid: uuidOf(id) }, true)}.${replica}` : id}`,
+    self: `${requestsPath}/${onlyViews ? `${cursorOf({ accepted, uuid: uuidOf(id) }, true)}.${replicaOf(id) ?? replica}` : id}`,
     state,
     method,
     path: pathOf(target),

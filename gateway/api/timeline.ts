@@ -37,14 +37,16 @@ export function timelineOf(
   } else if (live !== undefined) {
     add(live.at, 'accepted', 'A gateway received the request.');
   }
+  let queue = replica ?? '';
   let last: { attempt: number | null; worker: string | null } = { attempt: null, worker: null };
   for (const event of events) {
     if (event.kind === 'begun') {
       last = { attempt: event.attempt ?? null, worker: event.worker ?? null };
-      addBegun(event, replica ?? '', last, add);
+      addBegun(event, queue, last, add);
     } else {
       const { at, kind, text } = shownEvent(event, record, last.worker, onlyViews);
       add(at, kind, text, kind === 'callback' ? { attempt: event.attempt ?? null } : last);
+      if (event.kind === 'moved') queue = movedTo(event.detail);
     }
   }
   if (record !== undefined) addUnnoted(record, events, add);
@@ -91,6 +93,12 @@ function shownEvent(
     }
     case 'retried':
       return { at, kind, text: `Its answer was ${detail ?? 'a failure'}; it waits to be run again.` };
+    case 'moved':
+      return {
+        at,
+        kind: 'queued',
+        text: `A gateway selected its replica anew: it was moved to the queue of ${movedTo(detail)}.`,
+      };
     case 'ended':
       return { at, kind, text: endText(record) };
     case 'cancelAsked':
@@ -108,6 +116,11 @@ function shownEvent(
     default:
       return kind satisfies never;
   }
+}
+
+/** @returns the replica to which a request was moved. Its event names the one before, too. */
+function movedTo(detail = ''): string {
+  return detail.slice(detail.indexOf(' ') + 1);
 }
 
 function callbackText(state: string): string {

@@ -87,15 +87,18 @@ export class AsyncRequests {
 
   /**
    * Creates a record of a request whose client waited until the deadline: the client may ask later. It is
-   * one of the replica that the id names, also if the request was dispatched again elsewhere: there it is
-   * looked for.
+   * one of the replica that the id names, also if the request was dispatched again or moved elsewhere: there
+   * it is looked for.
    */
   noteExpired({ id, replica, spilledFrom, key, accepted, job }: AcceptedRequest): void {
     const { keepMs, callers, log } = this.#options;
     const caller = encodeCaller(callers.ofSent(job));
     const named = replicaOf(id) ?? replica;
     this.#records
-      .note({ id, replica: named, spilledFrom, key, accepted, job: { ...job, keepMs, caller } }, 'expired')
+      .note(
+        { id, replica: named, queue: replica, spilledFrom, key, accepted, job: { ...job, keepMs, caller } },
+        'expired',
+      )
       .catch((error: unknown) => log.debug({ request: id, err: error }, 'an expired request was not noted'));
   }
 

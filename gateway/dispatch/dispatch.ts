@@ -35,6 +35,7 @@ import { LostRequests } from './lost-requests.ts';
 import { QueueCounts } from './queue-counts.ts';
 import { ReplyBodies } from './reply-bodies.ts';
 import { ReplyInbox } from './reply-inbox.ts';
+import { RetryMoves } from './retry-moves.ts';
 import { Selection } from './selection.ts';
 import { TakeBacks } from './take-backs.ts';
 import { Waiters } from './waiters.ts';
@@ -58,6 +59,8 @@ export interface DispatchOptions {
   readonly gateway: string;
   /** The fail-fast connection for commands. */
   readonly connection: Connection;
+  /** A patient connection for subscriptions. */
+  readonly subscriber: Connection;
   /** A patient connection on which only the inbox blocks. */
   readonly reader: Connection;
   readonly watcher: RingWatcher;
@@ -85,7 +88,7 @@ export interface Dispatch extends StartStop {
 
 /** Composes the parts that dispatch requests and receive replies. */
 export function createDispatch(options: DispatchOptions): Dispatch {
-  const { config, gateway, connection, reader, watcher, notices, agreement } = options;
+  const { config, gateway, connection, subscriber, reader, watcher, notices, agreement } = options;
   const { callbacks, callers, held, streamMemory, telemetry, log } = options;
   const { queueLimit, replyTimeoutMs, resultTtlMs: keepMs, concurrency } = config;
   const { affinity, loadBound: bound } = config;
@@ -110,17 +113,13 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const streams = new OpenStreams(signals, new StreamPresence(gateway, signals), streamMemory);
   const outage = new RedisOutage(connection);
   const keyRateLimit = new KeyRateLimit({ connection, outage, rate: config.keyRate, log });
+  const { keyConcurrency } = config;
+  const selection = new Selection({ watcher, placement, capacity, agreement, keyConcurrency });
   const dispatcher: Dispatcher = new Dispatcher({
     gateway,
     waiters,
     streams,
-    selection: new Selection({
-      watcher,
-      placement,
-      capacity,
-      agreement,
-      keyConcurrency: config.keyConcurrency,
-    }),
+    selection,
     enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
     bodies: new ReplyBodies(connection, held, log),
     takeBacks,
@@ -160,6 +159,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     dispatcher,
     log,
   });
+  const moving = { subscriber, queues, waiters, selection, loads, counts, dispatcher, takeBacks, now, log };
+  const retryMoves = new RetryMoves(moving);
   reader.onReady(() => dispatcher.askForLostFrames());
   const leases = new LeaseReader(connection);
   const lostStreams = new LostStreams({ streams, queues, leases, inbox, log });
@@ -172,8 +173,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       await capacity.start();
       await lostRequests.start();
       await lostStreams.start();
+      await retryMoves.start();
     },
     async () => {
+      await retryMoves.stop();
       await capacity.stop();
       await lostRequests.stop();
       await lostStreams.stop();

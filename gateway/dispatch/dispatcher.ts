@@ -19,6 +19,7 @@ import type { AsyncRequests } from './async-requests.ts';
 import type { DispatchClient } from './dispatch-client.ts';
 import type { Enqueuer } from './enqueuer.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
+import { reselectionTerms, withoutReselection } from './reselection.ts';
 import type { Selected, Selection } from './selection.ts';
 import type { TakeBacks } from './take-backs.ts';
 import type { Waiter, WaitingRequest } from './waiter.ts';
@@ -45,6 +46,9 @@ export interface DispatcherOptions {
   /** Whether workers count how requests end, for outlier detection. */
   readonly detectsOutliers: boolean;
 }
+
+/** Where else a request is waited for. */
+type Elsewhere = Pick<WaitingRequest, 'key' | 'replica' | 'spilledFrom' | 'maySpill'>;
 
 /** The part of a job that is not marked. */
 const noMark = {};
@@ -134,6 +138,7 @@ export class Dispatcher {
       ...(directives.deadlineMs === undefined ? {} : { until: accepted + directives.deadlineMs }),
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
+      ...reselectionTerms(selected, directives, maxAttempts),
       ...keyLimit,
       ...this.#outlierMark(key, timeoutMs < replyTimeoutMs),
     });
@@ -153,17 +158,11 @@ export class Dispatcher {
    */
   acceptAsync(
     request: HttpRequest,
-    {
-      id,
-      key,
-      replica,
-      spilledFrom,
-      redelivery,
-      keyLimit,
-    }: Extract<Selected, { readonly refusal: undefined }>,
+    selected: Extract<Selected, { readonly refusal: undefined }>,
     { accepted, deadline, keepMs, directives, claim, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
+    const { id, key, replica, spilledFrom, redelivery, keyLimit } = selected;
     const { callbacks } = directives;
     const sending = this.#send(id, replica, request);
     const job = encodeJob(sending?.carriedIn(request) ?? request, {
@@ -177,6 +176,7 @@ export class Dispatcher {
       ...(claim === undefined ? {} : { claim }),
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
+      ...reselectionTerms(selected, directives, maxAttempts),
       ...keyLimit,
       ...this.#outlierMark(key, directives.deadlineMs !== undefined),
     });
@@ -237,7 +237,18 @@ export class Dispatcher {
     this.#waiters.end(waiter);
     // Its new job knows nothing of the loss, so the request says itself that it stays there from now on.
     const { replica, spilledFrom, maySpill } = placed;
-    this.#enqueue({ ...request, replica, spilledFrom, maySpill, ...sentAgain(request, replica) });
+    const again = isLoss ? { ...request, job: withoutReselection(request.job) } : request;
+    this.#enqueue({ ...again, replica, spilledFrom, maySpill, ...sentAgain(again, replica) });
+  }
+
+  /**
+   * Stops to wait for a job in one queue, and waits for it in another one. The job is being moved there.
+   * @returns the new waiter, whose job is on its way.
+   */
+  waitElsewhere(waiter: Waiter, { key, replica, spilledFrom, maySpill }: Elsewhere): Waiter {
+    this.#waiters.end(waiter);
+    const request = { ...waiter.request, key, replica, spilledFrom, ...(maySpill ? { maySpill } : {}) };
+    return this.#waiters.add(request, request.job.deadline - this.now, this.#onTimeout);
   }
 
   /** @param hurried whether the client gives the request less time than the settings do. */

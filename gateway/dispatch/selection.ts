@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Redelivery } from '#shared/contract/redelivery.ts';
+import type { Reselection } from '#shared/contract/retry-notice.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Agreement } from '../ring/agreement.ts';
@@ -21,6 +22,8 @@ export type Selected =
       readonly spilledFrom: string | undefined;
       /** Whether it may go elsewhere if it is dispatched again. */
       readonly maySpill: boolean;
+      /** How the replica of a further attempt is selected. */
+      readonly affinity: Reselection['affinity'];
       /** The part of its job that limits how many with its key run. */
       readonly keyLimit: Partial<JobData>;
       readonly refusal: undefined;
@@ -67,8 +70,9 @@ export class Selection {
         : 'The request carries none of the keys that HASH_KEY names.';
       return refuse(new Problem('hash_key_missing', detail));
     }
-    const { affinity, ordered = false } = directives;
-    const placed = watcher.stale ? undefined : placement.place(key, { affinity, ordered, hasRandomKey });
+    const { affinity: asked, ordered = false } = directives;
+    const wanted = { affinity: asked, ordered, hasRandomKey };
+    const placed = watcher.stale ? undefined : placement.place(key, wanted);
     if (placed === undefined) return refuse(this.noOwner());
     const { key: placedKey, replica, spilledFrom, maySpill } = placed;
     const id = requestId(uuid, replica);
@@ -77,7 +81,9 @@ export class Selection {
       return { id, replica, refusal: new Problem('over_capacity', `Try again later: ${full}.`) };
     }
     const keyLimit = keyLimitOf(parsed, keyConcurrency);
-    return { id, key: placedKey, replica, spilledFrom, maySpill, redelivery, keyLimit, refusal: undefined };
+    const affinity = hasRandomKey ? 'random' : maySpill ? 'loose' : 'strict';
+    const to = { id, key: placedKey, replica, spilledFrom, maySpill, affinity } as const;
+    return { ...to, redelivery, keyLimit, refusal: undefined };
   }
 
   /**
@@ -88,6 +94,16 @@ export class Selection {
   selectAgain(key: string, maySpill: boolean): Placed | undefined {
     const { watcher, placement } = this.#options;
     return watcher.stale ? undefined : placement.placeKey(key, maySpill);
+  }
+
+  /**
+   * Selects a replica for a request that runs again after an answer.
+   * @returns undefined if no replica can be selected now.
+   */
+  selectForRetry({ key, affinity }: Reselection): Placed | undefined {
+    const { watcher, placement } = this.#options;
+    if (watcher.stale) return undefined;
+    return affinity === 'random' ? placement.placeAnywhere() : placement.placeKey(key, affinity === 'loose');
   }
 
   /** @returns why no replica can be selected now. */

@@ -21,10 +21,10 @@ import type { PollNumber } from './queue-count.ts';
  * - `adding` -> `fetching`: the reply overtakes the acknowledgement of the job
  * - `adding` -> `leaving`: the client leaves, or the deadline passes
  * - `adding` -> `done`: the reply, or the head of a stream, overtakes the acknowledgement, or the job is
- *   not added
+ *   not added, or not moved
  * - `waiting` -> `fetching`: the reply arrives, with its body in its own key
  * - `waiting` -> `done`: the reply, or the head of a stream, arrives, the client leaves, the deadline
- *   passes, or the request is dispatched again (which makes a new waiter)
+ *   passes, or the request is dispatched again or moved to another replica (which makes a new waiter)
  * - `fetching` -> `waiting`: the body is gone
  * - `fetching` -> `done`: the body is here, the client leaves, or the deadline passes
  * - `leaving` -> `done`: the job has arrived and is withdrawn, or it did not arrive

@@ -53,6 +53,11 @@ export class Placement {
     return this.placeKey(key, maySpill);
   }
 
+  /** Selects a replica for a request that any of them may run. */
+  placeAnywhere(): Placed | undefined {
+    return this.#placeRandom(this.#random());
+  }
+
   /**
    * Selects the owner of a key, or, if the request may spill and the owner is at its cap, the next replica
    * that is not.

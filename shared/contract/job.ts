@@ -5,6 +5,8 @@ import type { HttpRequest } from './http.ts';
 import { decodeBody, encodeBody, isEncodedBody } from './body.ts';
 import type { EncodedBody } from './body.ts';
 import type { Redelivery } from './redelivery.ts';
+import { isReselection } from './retry-notice.ts';
+import type { Reselection } from './retry-notice.ts';
 
 /** The data of a job: one request on its way to a replica. The job's id is the request's id. */
 export interface JobData {
@@ -40,6 +42,8 @@ export interface JobData {
   readonly priority?: number;
   /** How often it may run at most, if the request says so. */
   readonly attempts?: number;
+  /** How the replica of its next attempt is selected. Only a job that may have several attempts has it. */
+  readonly reselect?: Reselection;
   /** The digest of the hash key, if the requests of that key run one at a time. */
   readonly order?: string;
   /** The line of the requests of its hash key of which a limited number run. */
@@ -95,6 +99,7 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.notBefore) &&
     isNumberIfAny(job.priority) &&
     isNumberIfAny(job.attempts) &&
+    (job.reselect === undefined || isReselection(job.reselect)) &&
     (job.order === undefined || typeof job.order === 'string') &&
     (job.keyLine === undefined || typeof job.keyLine === 'string') &&
     isNumberIfAny(job.keyLimit) &&

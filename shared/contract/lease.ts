@@ -22,6 +22,11 @@ export interface Lease {
   readonly started: number;
   /** How far the clock of its host is ahead of Redis's, in ms. Workers of earlier releases do not say it. */
   readonly clockAheadMs?: number;
+  /**
+   * It finds the record of a request by the id, also if another replica's queue had the job before. Workers
+   * of earlier releases do not say it.
+   */
+  readonly findsRecords?: true;
   /** What the process says of itself. Workers of earlier releases do not say it. */
   readonly numbers?: ProcessNumbers;
   /** While it runs nothing. Workers of earlier releases do not say it. */

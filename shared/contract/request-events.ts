@@ -5,7 +5,8 @@ import { isCount } from './json-object.ts';
  *
  *   queued: a worker gave it back without having run it · begun · lost: the worker that had it died
  *   waited: as many requests of its key ran as may
- *   retried: it is to be run again · ended · cancelAsked: it is running, and a client wants it cancelled
+ *   retried: it is to be run again · moved: another replica is to run it again
+ *   ended · cancelAsked: it is running, and a client wants it cancelled
  *   cancelled · expired · callback: an attempt to send its callback
  */
 export const recordedKinds = [
@@ -14,6 +15,7 @@ export const recordedKinds = [
   'begun',
   'lost',
   'retried',
+  'moved',
   'ended',
   'cancelAsked',
   'cancelled',

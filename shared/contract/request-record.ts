@@ -3,6 +3,7 @@ import { parseCaller } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { headerValue } from './headers.ts';
 import type { HttpReply } from './http.ts';
+import { isReplicaName } from './replica-name.ts';
 import type { ReplyHead } from './reply.ts';
 
 /**
@@ -51,6 +52,8 @@ export interface RequestRecord {
   readonly keyDigest?: string;
   /** The owner of the hash key, if another replica was selected because of the load. */
   readonly spilledFrom?: string;
+  /** The replica whose queue has, or had, its job, if that is not the one that the id names. */
+  readonly queue?: string;
   /** The caller; undefined if access to the request does not depend on the caller. */
   readonly caller?: Caller;
 }
@@ -128,6 +131,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...callbackOf(hash),
     ...(hash['keyDigest'] === undefined ? {} : { keyDigest: hash['keyDigest'] }),
     ...(hash['spilledFrom'] === undefined ? {} : { spilledFrom: hash['spilledFrom'] }),
+    ...(isReplicaName(hash['queue'] ?? '') ? { queue: hash['queue'] } : {}),
     ...(caller === undefined ? {} : { caller }),
   };
 }

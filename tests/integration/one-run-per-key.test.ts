@@ -129,6 +129,7 @@ describe('a first request that certainly has not started', () => {
         redelivery: 'safe',
         spilledFrom: undefined,
         maySpill: false,
+        affinity: 'strict',
         keyLimit: {},
         refusal: undefined,
       },

@@ -191,6 +191,7 @@ export class ReplicaLease {
       pid: process.pid,
       host: hostname(),
       started: this.#started,
+      findsRecords: true,
       clockAheadMs: (this.#skew ?? clockOf(this.#connection)).aheadMs,
       ...(numbers === undefined ? {} : { numbers }),
       ...(idle === undefined ? {} : { idle }),

@@ -92,10 +92,11 @@ export class HeldJobs {
     this.#options.onFreed();
   }
 
-  async #putBack(id: string, { notBefore }: PutBack): Promise<void> {
+  async #putBack(id: string, { notBefore, onPutBack }: PutBack): Promise<void> {
     // It may be taken again before this is answered; that is another run.
     this.#jobs.take(id);
     await this.#returned(this.#options.handling.putBack(id, notBefore));
+    onPutBack?.();
   }
 
   async #returned(returning: Promise<void>): Promise<void> {

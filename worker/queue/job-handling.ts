@@ -25,7 +25,7 @@ export class JobHandling {
   /** Puts a job back, to be taken again at a time in ms since the epoch, in Redis time. */
   async putBack(id: string, notBefore: number): Promise<void> {
     try {
-      await (await this.#jobs.find(id))?.delayUntil(notBefore, this.#token);
+      await this.#jobs.delayUntil(id, notBefore, this.#token);
     } catch (error) {
       // It stays active without being run, and the sweep finds it. If it failed here, it would be lost.
       this.#log.warn({ request: id, err: error }, 'a job could not be put back');

@@ -24,7 +24,10 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
     process: async (id, data, timesTaken) => {
       if (isJob(data)) {
         const next = await run(id, data, timesTaken);
-        return next === 'left' ? next : next?.notBefore;
+        if (next === undefined || next === 'left') return next;
+        // BullMQ puts it back after this. Whoever is told of it waits for longer than that takes.
+        next.onPutBack?.();
+        return next.notBefore;
       }
       await onGarbled(id);
       return undefined;

@@ -3,6 +3,8 @@ import type { JobData } from '#shared/contract/job.ts';
 /** A job is put back, to be taken again at this time in ms since the epoch, in Redis time. */
 export interface PutBack {
   readonly notBefore: number;
+  /** Called once it is put back. */
+  readonly onPutBack?: () => void;
 }
 
 /**

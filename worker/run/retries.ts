@@ -1,6 +1,8 @@
 import type { JobData } from '#shared/contract/job.ts';
 import { retryAt } from '#shared/contract/retry.ts';
+import type { Reselection } from '#shared/contract/retry-notice.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { announceRetry } from '#shared/store/queue/retry-channel.ts';
 import { crashesOf } from '#shared/store/queue/suspect-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
@@ -19,6 +21,19 @@ export interface RetriesOptions {
   readonly replica: string;
   readonly turns: Turns;
   readonly log: Logger;
+}
+
+/**
+ * The shortest wait for an attempt whose replica is selected anew, in ms. A gateway has to hear of it, and
+ * selects a little before the attempt is due.
+ */
+const minSelectMs = 30;
+
+/** When a request runs again, in ms since the epoch, in Redis time. */
+interface Next {
+  readonly notBefore: number;
+  /** How its replica is selected anew; undefined if it stays where it is. */
+  readonly reselect: Reselection | undefined;
 }
 
 /** Decides which requests run again after their handlers have answered, and prepares that. */
@@ -45,13 +60,23 @@ export class Retries {
     attempt: number,
     running: Running,
   ): Promise<PutBack | HandlerReply | undefined> {
-    const notBefore = await this.#retryTime(id, reply, job, attempt, running);
-    if (notBefore === undefined) return undefined;
+    const next = await this.#next(id, reply, job, attempt, running);
+    if (next === undefined) return undefined;
     const noted = await this.#notes.queued(id, job, attempt, reply.status);
     if (noted !== 'noted') return endedBeforeStartReply(noted);
     // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
     await this.#passTurn(id, job, running);
-    return { notBefore };
+    const { notBefore, reselect } = next;
+    if (reselect === undefined) return { notBefore };
+    return { notBefore, onPutBack: () => this.#announce(id, job, notBefore, reselect) };
+  }
+
+  /** Lets a gateway select the replica of the next attempt. If none does, the request stays here. */
+  #announce(id: string, { gateway, deadline }: JobData, due: number, reselect: Reselection): void {
+    const { connection, replica, log } = this.#options;
+    announceRetry(connection, { id, replica, gateway, due, deadline, ...reselect }).catch((error: unknown) =>
+      log.debug({ request: id, err: error }, 'no gateway selects its replica anew'),
+    );
   }
 
   /** Lets the next request in line go first, if this one asks for that. Never rejects. */
@@ -63,21 +88,25 @@ export class Retries {
   }
 
   /**
-   * Crashes do not count as attempts, because they brought no answer.
-   * @returns when the request is run again, in ms since the epoch, in Redis time; undefined if it is not.
+   * Crashes do not count as attempts, because they brought no answer. A request that may have caused one
+   * stays with its replica.
+   * @returns undefined if the request is not run again.
    */
-  async #retryTime(
+  async #next(
     id: string,
     reply: HandlerReply,
     job: JobData,
     attempt: number,
     { deadline }: Running,
-  ): Promise<number | undefined> {
+  ): Promise<Next | undefined> {
     const { connection, replica } = this.#options;
     const crashes = attempt === 1 ? [] : await crashesOf(connection, replica, id);
     // A date in `Retry-After` is in the clock of this host.
     const own = { ...job, deadline };
     const at = retryAt(reply, own, attempt - crashes.length, Date.now(), Math.random());
-    return at === undefined ? undefined : this.#clock.fromOwn(at);
+    if (at === undefined) return undefined;
+    const reselect = crashes.length === 0 ? job.reselect : undefined;
+    const earliest = reselect === undefined ? at : Math.min(Date.now() + minSelectMs, deadline - 1);
+    return { notBefore: this.#clock.fromOwn(Math.max(at, earliest)), reselect };
   }
 }

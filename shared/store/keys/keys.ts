@@ -1,3 +1,4 @@
+import { replicaOf } from '../../contract/request-id.ts';
 import { addStandardJob, moveToFinished } from './bullmq-keys.ts';
 import { createRingKeys } from './ring-keys.ts';
 import type { RingKeys } from './ring-keys.ts';
@@ -85,7 +86,10 @@ export interface Keys extends RingKeys {
   wake(gateway: string): string;
   /** String with a TTL: the body of a request, if it is too large for the job. */
   requestBody(replica: string, request: string): string;
-  /** Hash with a TTL: the record of an async request. */
+  /**
+   * Hash with a TTL: the record of an async request. Like all that is kept of a request, it belongs to the
+   * replica that the id names; `replica` counts only for an id that names none.
+   */
   request(replica: string, request: string): string;
   /**
    * Sorted sets with a TTL: the requests of a replica that have records, by time, by hash key, and by the
@@ -119,6 +123,11 @@ export interface Keys extends RingKeys {
   keyRate(digest: string, own?: string): string;
   /** Channel: a message for each change of a request's record. */
   requestChanges(request: string): string;
+  /**
+   * String with a TTL: the replica whose queue has the job of a request that has no record, if the job was
+   * moved from the queue that the id names.
+   */
+  movedJob(request: string): string;
   /** Channel: ids of requests that are cancelled while they run. */
   readonly cancellations: string;
   /** The name of the BullMQ queue of callbacks. No replica's name begins with its first character. */
@@ -164,6 +173,9 @@ const tagged = /^(?:\{[^}]+\}:|(?!\{))[^{]*(?<tag>\{[^}]+\}):?/;
  */
 export function createKeys(namespace: string): Keys {
   const replicaPrefix = (replica: string): string => `${namespace}:{${replica}}`;
+  // A job may be moved to another queue. What is kept of its request stays with the replica in its id.
+  const homePrefix = (replica: string, request: string): string =>
+    replicaPrefix(replicaOf(request) ?? replica);
   const queueKeys = (replica: string, names: readonly string[]): string[] =>
     names.map((name) => `${replicaPrefix(replica)}:${name}`);
   return {
@@ -212,14 +224,14 @@ export function createKeys(namespace: string): Keys {
     inbox: (replica, gateway) => `${replicaPrefix(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${replicaPrefix(replica)}:request-body:${request}`,
-    request: (replica, request) => `${replicaPrefix(replica)}:request:${request}`,
+    request: (replica, request) => `${homePrefix(replica, request)}:request:${request}`,
     requestIndexes: (replica) => ({
       byTime: `${replicaPrefix(replica)}:requests:by-time`,
       byKey: `${replicaPrefix(replica)}:requests:by-key`,
       callbacks: `${replicaPrefix(replica)}:requests:callbacks`,
     }),
     indexedReplicas: `${namespace}:replicas:indexed`,
-    keptReply: (replica, request) => `${replicaPrefix(replica)}:kept-reply:${request}`,
+    keptReply: (replica, request) => `${homePrefix(replica, request)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
     callerSecret: `${namespace}:caller-secret`,
     dashboardSession: (digest) => `${namespace}:dashboard-session:${digest}`,
@@ -228,6 +240,7 @@ export function createKeys(namespace: string): Keys {
     lineMoves: (line) => `${namespace}:line:{${line}}:moves`,
     keyRate: (digest, own) => `${namespace}:key-rate:{${digest}}${own === undefined ? '' : `:${own}`}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
+    movedJob: (request) => `${homePrefix('', request)}:moved:${request}`,
     cancellations: `${namespace}:cancellations`,
     callbacks: '{+callbacks}',
     parkedCallbacks: (receiver) => `${namespace}:{+callbacks}:parked:${receiver}`,
@@ -237,8 +250,8 @@ export function createKeys(namespace: string): Keys {
     replyDraft: (replica, request, fence) => `${replicaPrefix(replica)}:reply-draft:${request}:${fence}`,
     streams: (replica) => `${replicaPrefix(replica)}:streams`,
     signals: (replica) => `${replicaPrefix(replica)}:signals`,
-    keptStreamPrefix: (replica, request) => `${replicaPrefix(replica)}:kept:${request}:`,
-    keptStream: (replica, request, fence) => `${replicaPrefix(replica)}:kept:${request}:${fence}`,
-    bytesChannel: (replica, request) => `${replicaPrefix(replica)}:bytes:${request}`,
+    keptStreamPrefix: (replica, request) => `${homePrefix(replica, request)}:kept:${request}:`,
+    keptStream: (replica, request, fence) => `${homePrefix(replica, request)}:kept:${request}:${fence}`,
+    bytesChannel: (replica, request) => `${homePrefix(replica, request)}:bytes:${request}`,
   };
 }

@@ -64,6 +64,8 @@ export interface RingKeys {
   readonly countsWanted: string;
   /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
   readonly changes: string;
+  /** Channel: jobs that wait for another attempt after an answer, as `encodeRetryNotice` writes them. */
+  readonly retries: string;
 }
 
 /** The hash tag of the keys of the ring. */
@@ -99,5 +101,6 @@ export function createRingKeys(namespace: string): RingKeys {
     gatewayCounts: `${ringPrefix}:gateway-counts`,
     countsWanted: `${ringPrefix}:counts-wanted`,
     changes: `${ringPrefix}:changes`,
+    retries: `${ringPrefix}:retries`,
   };
 }

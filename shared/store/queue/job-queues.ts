@@ -24,6 +24,8 @@ import type { StoredBody } from './job-bodies.ts';
 import { jobOptions } from '../scripts/add-jobs.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
+import { moveJob } from '../scripts/move-job.ts';
+import type { MoveJob } from '../scripts/move-job.ts';
 import { takeBack } from '../scripts/take-back.ts';
 import type { TakenBack } from '../scripts/take-back.ts';
 
@@ -120,6 +122,18 @@ export class JobQueues {
     return this.#repair.withRepair(
       () => this.#run(takeBack, { replica, id }),
       () => expectedOfJobs(this.#keys, replica),
+    );
+  }
+
+  /**
+   * Moves a job that waits for another attempt to the queue of another replica, in one step. Once the job is
+   * there, another call changes nothing.
+   * @returns whether the job is there.
+   */
+  move(call: MoveJob): Promise<boolean> {
+    return this.#repair.withRepair(
+      () => this.#run(moveJob, call),
+      () => [...expectedOfJobs(this.#keys, call.from), ...expectedOfJobs(this.#keys, call.to)],
     );
   }
 

@@ -15,6 +15,8 @@ import { mayBeGarbled } from '../repair/key-repair.ts';
  * BullMQ accepts this token for every lock. It is for jobs whose holder is certainly dead, or is the caller.
  */
 const anyToken = '0';
+/** BullMQ's `ErrorCode.JobNotExist`. The module is not loaded for it. */
+const missingJob = -1;
 
 /**
  * One job of a replica's queue. Each method is one of BullMQ's own moves and rejects if the job's lock has
@@ -105,6 +107,23 @@ export class QueueJobs {
     }
   }
 
+  /**
+   * Puts an active job back without reading it, to be taken again at a time in ms since the epoch, in Redis
+   * time. Does nothing if it is gone.
+   * @param token of its lock.
+   */
+  async delayUntil(id: string, notBefore: number, token: string): Promise<void> {
+    this.#opened ??= this.#open();
+    const backend = (await this.#opened).getBackend();
+    const now = this.#clock.now();
+    const delay = Math.max(0, notBefore - now);
+    try {
+      await backend.moveToDelayed(id, now, delay, token, { skipAttempt: true });
+    } catch (error) {
+      if (!isMissingJob(error)) throw error;
+    }
+  }
+
   /** Renews the lock of a job that this worker holds, for a time in ms. */
   async renewLock(id: string, lockMs: number): Promise<void> {
     await this.#redis.pexpire(this.#keys.jobLock(this.#replica, id), lockMs);
@@ -130,4 +149,9 @@ export class QueueJobs {
     );
     return inRedisTime(queue, this.#clock);
   }
+}
+
+/** @param error of one of BullMQ's moves. */
+function isMissingJob(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === missingJob;
 }

@@ -20,6 +20,8 @@ import type { Noted } from './request-notes.ts';
 export interface AcceptedRequest {
   readonly id: string;
   readonly replica: string;
+  /** The replica whose queue has its job, if that is another one. */
+  readonly queue?: string;
   /** The owner of its key, if another replica was selected because of the load. */
   readonly spilledFrom?: string | undefined;
   /** The hash key, which selected the replica. */
@@ -59,7 +61,7 @@ export class AcceptedRequests {
    * @param state `queued` for an async request; `expired` for one whose client waited until the deadline.
    */
   note(
-    { id, replica, spilledFrom, key, accepted, job }: AcceptedRequest,
+    { id, replica, queue = replica, spilledFrom, key, accepted, job }: AcceptedRequest,
     state: 'queued' | 'expired',
   ): Promise<Noted> {
     const { method, target, deadline, keepMs, caller, callback = false } = job;
@@ -68,6 +70,7 @@ export class AcceptedRequests {
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     fields.push('keyDigest', digest);
     if (spilledFrom !== undefined) fields.push('spilledFrom', spilledFrom);
+    if (queue !== replica) fields.push('queue', queue);
     if (callback) fields.push('callback', 'pending');
     const ttlMs = lifeMs(deadline, keepMs, this.#clock.now());
     this.#indexed.note(replica, ttlMs);

@@ -60,6 +60,7 @@ export class RequestEnds {
   async endTakenBack({ id, replica, record }: KnownRequest, keepMs: number): Promise<void> {
     const { method, target, accepted, deadline } = record;
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
+    if (replica !== (replicaOf(id) ?? replica)) fields.push('queue', replica);
     const terms = { keepMs, deadline, ...callerField(record) };
     const finished = ['finished', this.#clock.now()];
     await this.#notes.note(replica, id, terms, 'cancelled', { kind: 'cancelled' }, [...fields, ...finished]);

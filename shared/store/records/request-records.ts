@@ -3,6 +3,7 @@ import type { Caller } from '../../contract/caller.ts';
 import { parseJob } from '../../contract/job.ts';
 import type { JobData } from '../../contract/job.ts';
 import { isCount } from '../../contract/json-object.ts';
+import { isReplicaName } from '../../contract/replica-name.ts';
 import { replicaOf } from '../../contract/request-id.ts';
 import { readRecord } from '../../contract/request-record.ts';
 import type { RequestRecord } from '../../contract/request-record.ts';
@@ -47,27 +48,34 @@ export class RequestRecords {
   }
 
   /**
-   * Finds a request in one round trip. A request without a record, whose client waits for it, is known while
-   * its job is there.
+   * Finds a request in one round trip, or two if its job was moved and it has no record. A request without a
+   * record, whose client waits for it, is known while its job is there.
    * @returns undefined if nothing is known of it, or no longer.
    */
   async find(id: string): Promise<KnownRequest | undefined> {
     const replica = replicaOf(id);
     if (replica === undefined) return undefined;
     const key = this.#keys.request(replica, id);
-    const [hash, job] = await Promise.all([
+    const [hash, waiting] = await Promise.all([
       this.#repair.withRepair(
         () => this.#redis.hgetall(key),
         () => expectedOfRequest(this.#keys, replica, id),
       ),
-      // A job of another type counts as unknown. Its worker moves it aside.
-      nullIfWrongType(
-        this.#redis.hmget(this.#keys.job(replica, id), 'data', 'timestamp', 'processedOn', 'ats'),
-      ),
+      this.#ofJob(replica, id),
     ]);
     const record = readRecord(hash, this.#clock.now());
-    if (record !== undefined) return { id, replica, record, gateway: '' };
+    if (record !== undefined) return { id, replica: record.queue ?? replica, record, gateway: '' };
     if (Object.keys(hash).length > 0) await this.#repair.aside.key({ key, type: 'hash' });
+    if (waiting !== undefined) return waiting;
+    const moved = await nullIfWrongType(this.#redis.get(this.#keys.movedJob(id)));
+    return moved === null || !isReplicaName(moved) ? undefined : this.#ofJob(moved, id);
+  }
+
+  /** @returns what the job of a request that has no record says. */
+  async #ofJob(replica: string, id: string): Promise<KnownRequest | undefined> {
+    const key = this.#keys.job(replica, id);
+    // A job of another type counts as unknown. Its worker moves it aside.
+    const job = await nullIfWrongType(this.#redis.hmget(key, 'data', 'timestamp', 'processedOn', 'ats'));
     const waiting = recordOfJob(job ?? [], this.#callerOf);
     return waiting === undefined ? undefined : { id, replica, ...waiting };
   }

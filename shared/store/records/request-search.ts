@@ -93,7 +93,7 @@ export class RequestSearch {
         if (entry === undefined) continue;
         end = entry;
         if (record === undefined || matches?.(record) === false) continue;
-        requests.push({ id: entry.id, replica: entry.part.replica, record });
+        requests.push({ id: entry.id, replica: record.queue ?? entry.part.replica, record });
         if (requests.length < limit) continue;
         return { requests, next: more || at + 1 < entries.length ? end : undefined };
       }

@@ -96,6 +96,7 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
       keys.changes,
       keys.requestChanges('*'),
       keys.cancellations,
+      keys.retries,
       keys.signals('*'),
       keys.bytesChannel('*', '*'),
     ],

@@ -219,3 +219,9 @@ end
 local function delayedTime(score)
   return math.floor(tonumber(score) / 4096)
 end
+
+-- Whether the worker with this lease finds the record of a request by its id, also if another replica's queue
+-- had the job before. Those of the release before do not say so. A worker that is yet to be woken will.
+local function findsRecords(lease, consumer)
+  return string.find(lease or '', '"findsRecords":true', 1, true) or (not lease and parseSleepNote(consumer))
+end

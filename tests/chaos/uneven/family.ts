@@ -11,6 +11,7 @@ import {
   everything,
   hotKey,
   killGateway,
+  killWhileRetrying,
   killWorkers,
   replicas,
   scaleAndKill,
@@ -72,6 +73,17 @@ const scenarios: readonly UnevenScenario[] = [
     act: cutRedis,
   },
   {
+    name: 'retries-moved',
+    what:
+      `\`AFFINITY=loose\`, \`ATTEMPTS=5\`, ${hot}; three of ten GETs are answered 503 at first and run ` +
+      'again where their key selects: kill -9 of workers, then of a gateway, and connections to Redis cut.',
+    settings: { ...loose, ATTEMPTS: '5', FAILING_SHARE: '0.3' },
+    hotShare: 0.4,
+    options: { gateways: 3 },
+    mayEndWith: ['connection_lost'],
+    act: killWhileRetrying,
+  },
+  {
     name: 'ejected-worker-killed',
     what:
       'One replica takes eight times as long as the others and is ejected: kill -9 of its worker while it ' +
@@ -122,7 +134,7 @@ const scenarios: readonly UnevenScenario[] = [
 ];
 
 /** What the suite's own handler reads. */
-const ofHandler = 'SLOW_REPLICA';
+const ofHandler = new Set(['SLOW_REPLICA', 'FAILING_SHARE']);
 
 function scenarioOf({
   name,
@@ -138,7 +150,7 @@ function scenarioOf({
   return {
     name,
     description: `${what} Every GET ends in 2xx; a POST in 2xx or with ${ends}, and it never runs twice.`,
-    missing: () => lackOfSettings(Object.keys(settings).filter((each) => each !== ofHandler)),
+    missing: () => lackOfSettings(Object.keys(settings).filter((each) => !ofHandler.has(each))),
     run: async (context) => {
       const random = seededRandom(context.seed);
       const narrow = keysOf([busyReplica], replicas, random);

@@ -48,6 +48,13 @@ export async function killGateway({ cluster, load, fault }: Scene): Promise<void
   }
 }
 
+/** Kills workers and a gateway, and cuts all connections to Redis. */
+export async function killWhileRetrying(scene: Scene): Promise<void> {
+  await killWorkers(scene);
+  await killGateway(scene);
+  await cutRedis(scene);
+}
+
 /** Cuts all connections to Redis, again and again. */
 export async function cutRedis({ cluster, load, fault }: Scene): Promise<void> {
   await fault('cut connections to Redis', async () => {
