@@ -1,6 +1,6 @@
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
-import { maxWeight } from '#shared/ring/weight.ts';
+import { maxWeight } from '#shared/contract/max-weight.ts';
 import { admin, answer, problem, problems } from './answers.ts';
 import type { Operation } from './answers.ts';
 

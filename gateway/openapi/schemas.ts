@@ -1,7 +1,7 @@
 import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
-import { maxWeight } from '#shared/ring/weight.ts';
+import { maxWeight } from '#shared/contract/max-weight.ts';
 import { count, object, text } from './schema-parts.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */

@@ -1,6 +1,6 @@
 import { Problem } from '#shared/contract/errors.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import { maxWeight } from '#shared/ring/weight.ts';
+import { maxWeight } from '#shared/contract/max-weight.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import { checkDesired } from './replica-holds.ts';
 

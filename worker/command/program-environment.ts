@@ -17,6 +17,7 @@ const workerOnly = [
   'HEALTH_FILE',
   'MALLOC_MMAP_THRESHOLD_',
   'NODE_COMPILE_CACHE',
+  'READY_FILE',
 ];
 
 /**

@@ -2,7 +2,7 @@ import { computed, signal } from '@preact/signals';
 import type { ReadonlySignal, Signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { ReplicaWeightView } from '#shared/contract/api/replicas.ts';
-import { maxWeight } from '#shared/ring/weight.ts';
+import { maxWeight } from '#shared/contract/max-weight.ts';
 import { call } from '../data/call.ts';
 import { Field } from '../parts/field.tsx';
 import { ask } from '../parts/question.tsx';
