@@ -2,13 +2,13 @@ import type { AnswerCounts } from '#shared/contract/answer-counts.ts';
 import { probeTimeoutMs } from './return.ts';
 
 /** A replica whose answers fail while no other replica has had requests to compare them with. */
-export interface Suspect {
+export interface Uncompared {
   readonly name: string;
   readonly generation: number;
 }
 
 /** A probe failed at one replica, and the same probe did not fail at another one. */
-export interface Proof extends Suspect {
+export interface Proof extends Uncompared {
   readonly other: string;
 }
 
@@ -19,7 +19,7 @@ export interface ProbePair {
   readonly probe: number;
 }
 
-interface Asked extends Suspect, ProbePair {
+interface Asked extends Uncompared, ProbePair {
   /** When the answers have proven that it fails alone; undefined while one of them is missing. */
   readonly provenAt?: number;
 }
@@ -40,43 +40,44 @@ export class Comparison {
   }
 
   /**
-   * @param suspect undefined if there is none.
+   * @param uncompared the replica that fails; undefined if there is none.
    * @param others the replicas that could be compared with it, those that are awake first.
    * @param countsOf what a replica's worker has counted.
    * @param reportMs how long it may take until the result of a probe is known, from its end on.
    * @returns the probes that have to be sent now, and what earlier ones have proven.
    */
   next(
-    suspect: Suspect | undefined,
+    uncompared: Uncompared | undefined,
     others: readonly string[],
     countsOf: (name: string) => AnswerCounts | undefined,
     now: number,
     reportMs: number,
   ): { readonly ask: ProbePair | undefined; readonly proof: Proof | undefined } {
-    const asked = this.#judge(suspect, countsOf, now, reportMs);
+    const asked = this.#judge(uncompared, countsOf, now, reportMs);
     this.#asked = asked;
     if (asked?.provenAt !== undefined) return { ask: undefined, proof: asked };
     const isEarly = this.#lastAt !== undefined && Math.abs(now - this.#lastAt) < this.#intervalMs;
-    if (asked !== undefined || suspect === undefined || isEarly) return { ask: undefined, proof: undefined };
+    if (asked !== undefined || uncompared === undefined || isEarly)
+      return { ask: undefined, proof: undefined };
     // The other one may be broken too. Then the next one is asked.
     const other = others[this.#turn % Math.max(1, others.length)];
     if (other === undefined) return { ask: undefined, proof: undefined };
     this.#turn += 1;
     this.#lastAt = now;
-    this.#asked = { ...suspect, other, probe: now };
+    this.#asked = { ...uncompared, other, probe: now };
     return { ask: this.#asked, proof: undefined };
   }
 
-  /** @returns what is asked, or known, of the suspect; undefined if that is nothing any more. */
+  /** @returns what is asked, or known, of the replica that fails; undefined if that is nothing any more. */
   #judge(
-    suspect: Suspect | undefined,
+    uncompared: Uncompared | undefined,
     countsOf: (name: string) => AnswerCounts | undefined,
     now: number,
     reportMs: number,
   ): Asked | undefined {
     const asked = this.#asked;
-    if (asked === undefined || suspect === undefined) return undefined;
-    if (asked.name !== suspect.name || asked.generation !== suspect.generation) return undefined;
+    if (asked === undefined || uncompared === undefined) return undefined;
+    if (asked.name !== uncompared.name || asked.generation !== uncompared.generation) return undefined;
     const { provenAt, probe } = asked;
     // A verdict needs some time to stand.
     if (provenAt !== undefined) return Math.abs(now - provenAt) < 3 * reportMs ? asked : undefined;

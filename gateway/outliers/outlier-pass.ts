@@ -9,7 +9,7 @@ import type { Confirmations } from './confirmations.ts';
 import type { CountWindows } from './count-windows.ts';
 import type { OutlierConfig } from './outlier-settings.ts';
 import { returnStep } from './return.ts';
-import { ejectionMs, mayBeOut, outliersAmong, remembered, suspectAmong } from './rule.ts';
+import { ejectionMs, mayBeOut, outliersAmong, remembered, uncomparedAmong } from './rule.ts';
 import type { Verdict } from './rule.ts';
 
 /** A change of what is noted of a replica, with its reason in words. */
@@ -153,11 +153,11 @@ function ejectSteps(input: PassInput, ended: ReadonlySet<string>): PassResult {
   const figures = windows.observe(new Map(leases), new Set(notServing), now);
   const out = [...observed.ejections].filter(([name, each]) => isOut(each) && !ended.has(name));
   const failingOut = out.filter(([, { cause }]) => cause !== 'slow').length;
-  const suspect = suspectAmong(figures, config);
+  const uncompared = uncomparedAmong(figures, config);
   const others = [...awake, ...serving.filter((name) => !awake.has(name))];
   const { ask, proof } = comparison.next(
-    suspect,
-    others.filter((name) => name !== suspect?.name),
+    uncompared,
+    others.filter((name) => name !== uncompared?.name),
     (name) => readyLease(name, observed)?.answers,
     now,
     reportMs,

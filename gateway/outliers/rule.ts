@@ -1,6 +1,6 @@
 import { medianOf } from '#shared/contract/answer-counts.ts';
 import type { Ejection, EjectionCause } from '#shared/contract/ejection.ts';
-import type { Proof, Suspect } from './comparison.ts';
+import type { Proof, Uncompared } from './comparison.ts';
 import type { OutlierConfig } from './outlier-settings.ts';
 
 /** What the workers of the serving replicas have counted lately. */
@@ -61,7 +61,10 @@ export function outliersAmong(
 }
 
 /** @returns the replica whose answers fail in a row while no other has had requests to compare them with. */
-export function suspectAmong(serving: readonly ReplicaFigures[], config: OutlierConfig): Suspect | undefined {
+export function uncomparedAmong(
+  serving: readonly ReplicaFigures[],
+  config: OutlierConfig,
+): Uncompared | undefined {
   const [only, ...others] = serving.filter(({ answered }) => answered > 0);
   if (only === undefined || others.length > 0) return undefined;
   return failuresInRow(only, config) === undefined ? undefined : only;

@@ -23,6 +23,8 @@ export interface CleanKill {
   readonly at: number;
   /** When the system was healthy again. */
   readonly over: number;
+  /** When the next fault was injected; Infinity if there was none. */
+  readonly nextAt: number;
   readonly detail: string;
   /** Every answer must take less than this, in ms. */
   readonly maxMs: number;
@@ -65,8 +67,25 @@ export function cleanKills(
       (death) => death.replica === replica && death.at < at && at - death.at < repeatedMs,
     ).length;
     const maxMs = aloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
-    return [{ calmSince: before.from, at, over: after.from, detail, maxMs }];
+    return [{ calmSince: before.from, at, over: after.from, nextAt: next, detail, maxMs }];
   });
+}
+
+/** A key with so many requests is a hot one. */
+const hotFrom = 20;
+
+/**
+ * With `KEY_CONCURRENCY`, a request of a hot key waits for others of its key, wherever these run. So a later
+ * fault at any replica delays it.
+ * @returns the requests that a kill can be judged by: without those of hot keys that the next fault has hit.
+ */
+export function withoutDelayed(
+  records: readonly RequestRecord[],
+  { nextAt }: Pick<CleanKill, 'nextAt'>,
+): RequestRecord[] {
+  const counts = new Map<string, number>();
+  for (const { key } of records) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return records.filter((record) => (counts.get(record.key) ?? 0) < hotFrom || endedAt(record) <= nextAt);
 }
 
 /**

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { aboutSlowest, cleanKills, killKind, maxAloneMs, slowestDuring } from '../chaos/clean-kills.ts';
+import {
+  aboutSlowest,
+  cleanKills,
+  killKind,
+  maxAloneMs,
+  slowestDuring,
+  withoutDelayed,
+} from '../chaos/clean-kills.ts';
 import type { RequestRecord } from '../chaos/record.ts';
 
 const kill = (at: number, replica = 'S1') => ({ kind: killKind, detail: replica, replica, at });
@@ -12,7 +19,7 @@ const wellExceptAfter = (...times: readonly number[]) => {
 describe('the bound for a worker that is killed', () => {
   it('is two seconds if its replica had no death shortly before', () =>
     expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), [])).toEqual([
-      { calmSince: 0, at: 50_000, over: 51_000, detail: 'S1', maxMs: maxAloneMs },
+      { calmSince: 0, at: 50_000, over: 51_000, nextAt: Infinity, detail: 'S1', maxMs: maxAloneMs },
     ]));
 
   it.each([
@@ -65,6 +72,18 @@ describe('a kill', () => {
     expect(aboutSlowest(records, ledger, found)).toBe(
       'GET from 50900: sent at 900, run at S1 1700, ended at 1900',
     );
+  });
+
+  it('is not judged by requests of a hot key that a later fault has delayed', () => {
+    const record = (id: string, key: string, ended: number): RequestRecord => {
+      const attempts = [{ target: 0, sent: 50_000, ended, result: { kind: 'silence' } as const }];
+      return { id, method: 'GET', key, attempts };
+    };
+    const hot = Array.from({ length: 20 }, (_, at) => record(`hot-${at}`, 'hot', 51_000));
+    const records = [...hot, record('late', 'hot', 59_000), record('other', 'key', 59_000)];
+    const judged = withoutDelayed(records, { nextAt: 52_000 });
+    expect(judged).toHaveLength(21);
+    expect(judged.map(({ id }) => id)).not.toContain('late');
   });
 
   it('is not judged by the time in which a request was refused for its rate', () => {

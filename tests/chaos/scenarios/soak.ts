@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deadlyPrefixes } from '../bad-traffic/soak-kinds.ts';
-import { aboutSlowest, cleanKills, maxAloneMs, slowestDuring } from '../clean-kills.ts';
+import { aboutSlowest, cleanKills, maxAloneMs, slowestDuring, withoutDelayed } from '../clean-kills.ts';
 import type { CleanKill, Death, DoneFault } from '../clean-kills.ts';
 import { now } from '../clock.ts';
 import type { LedgerLine } from '../ledger.ts';
 import type { LoadOptions } from '../load.ts';
+import type { RequestRecord } from '../record.ts';
 import type { Outcome, Scenario, ScenarioContext } from '../scenario.ts';
 import type { Choose } from '../soak-fault.ts';
 import { addOrRemove, anyKinds, chooseFault } from '../soak-faults.ts';
@@ -27,6 +28,8 @@ export interface SoakKind {
   readonly kinds: readonly Choose[];
   /** The bound on answers while nothing is wrong except one killed worker, in ms. */
   readonly aloneMs: number;
+  /** Whether requests of one key wait for each other, wherever they run. */
+  readonly limitsKeys?: boolean;
   /** Of all processes. */
   readonly settings?: NodeJS.ProcessEnv;
   readonly settingsOf?: (member: string) => NodeJS.ProcessEnv;
@@ -137,7 +140,9 @@ async function play(kind: SoakKind, context: ScenarioContext): Promise<Outcome> 
   });
   const { verdict, ledger } = run;
   const killed = cleanKills(done, calms, deathsOf(ledger), aloneMs);
-  const kills = judgeKills(run, killed, aloneMs, context.workshop.say);
+  const judged = (kill: CleanKill): readonly RequestRecord[] =>
+    kind.limitsKeys === true ? withoutDelayed(run.records, kill) : run.records;
+  const kills = judgeKills(run, killed, judged, aloneMs, context.workshop.say);
   const poisons = Map.groupBy(
     ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
     ({ id }) => id,
@@ -171,12 +176,13 @@ async function play(kind: SoakKind, context: ScenarioContext): Promise<Outcome> 
 }
 
 function judgeKills(
-  { records, ledger }: Run,
+  { ledger }: Run,
   kills: readonly CleanKill[],
+  judgedBy: (kill: CleanKill) => readonly RequestRecord[],
   aloneMs: number,
   say: (line: string) => void,
 ): { readonly note: string; readonly late: readonly string[] } {
-  const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(records, kill)) }));
+  const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(judgedBy(kill), kill)) }));
   for (const { detail, at, over, ms, maxMs } of timed) {
     const recovery = Math.round(over - at);
     say(
@@ -198,7 +204,7 @@ function judgeKills(
         ({ ms, ...kill }) =>
           `an answer took ${ms} ms (bound: ${kill.maxMs}) while only a worker was killed (${kill.detail}), ` +
           `healthy ${Math.round(kill.over - kill.at)} ms later; in ms from the kill: ` +
-          aboutSlowest(records, ledger, kill),
+          aboutSlowest(judgedBy(kill), ledger, kill),
       ),
   };
 }

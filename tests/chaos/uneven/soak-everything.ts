@@ -18,7 +18,7 @@ const connections = 64;
 const settings = {
   AFFINITY: 'loose',
   CONCURRENCY: '4',
-  KEY_RATE: '6/s',
+  KEY_RATE: '15/s',
   KEY_CONCURRENCY: '3',
   SLOW_START_MS: '3000',
   OUTLIER_DETECTION: 'on',
@@ -142,10 +142,12 @@ export const soakEverything = soakOf({
     'are ten seconds with four connections and two keys, in which idle replicas sleep. The controllers have ' +
     'different ranges, so that the number of replicas changes with the one that leads. The faults are those ' +
     'of the soak, and drains and changes of weights. A replica that sleeps, or is ejected or drained, counts ' +
-    'as healthy. A request that gets 429 is sent again like one that gets 503, and must not have run.',
+    'as healthy. A request that gets 429 is sent again like one that gets 503, and must not have run. ' +
+    'Requests of a hot key wait for each other, so a kill is not judged by those that a later fault delayed.',
   replicas,
   kinds: [...anyKinds, change, change, drain, weigh],
   aloneMs,
+  limitsKeys: true,
   settings,
   settingsOf: (member) => {
     const range = ranges.get(member);
