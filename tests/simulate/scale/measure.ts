@@ -48,6 +48,8 @@ export interface Size {
   readonly redisMb: number;
 }
 
+/** As long as the name of a gateway on a host of a cluster. */
+const gateway = 'gateway-7f9c6d5b4-x2x2x-0123abcd';
 const settleMs = 5000;
 const measuredMs = 6000;
 const log = createLogger('simulate', 'silent');
@@ -177,13 +179,13 @@ async function measurePages({ redis }: Scene, url: string): Promise<Page[]> {
 async function replyCost({ redis, connection, keys }: Scene, replicas: number): Promise<Size['reply']> {
   const client = redis.duplicate();
   const reader = new Connection(client, 'scale');
-  const lists = new InboxLists({ reader, waker: connection, gateway: 'g', log });
+  const lists = new InboxLists({ reader, waker: connection, gateway, log });
   lists.listenTo(Array.from({ length: replicas }, (_, at) => `S${at + 1}`));
   const frame = encodeHints('0b8b2b0e-0000-4000-8000-000000000000.S1', ['link', '</style.css>; rel=preload']);
   const text = typeof frame === 'string' ? frame : Buffer.from(frame);
   const one = async (at: number): Promise<void> => {
     const read = lists.read(false);
-    await redis.rpush(keys.inbox(`S${(at % replicas) + 1}`, 'g'), text);
+    await redis.rpush(keys.inbox(`S${(at % replicas) + 1}`, gateway), text);
     await read;
   };
   for (let at = 0; at < 200; at += 1) await one(at);

@@ -130,6 +130,9 @@ export function tables(measured: Measured): string {
   ].join('\n\n');
 }
 
+/** What a gateway reads of the report of each gateway, in kB per second. */
+const reportKb = 0.8 / 2;
+
 function sizing(worker: Idle, sizes: readonly Size[]): string {
   const columns = [
     'replicas',
@@ -153,7 +156,7 @@ function sizing(worker: Idle, sizes: readonly Size[]): string {
         String(gateways),
         String(Math.round(sum(({ commands }) => commands))),
         `${short(share)} %`,
-        short(sum(({ kBOut }) => kBOut) / 1000),
+        short((sum(({ kBOut }) => kBOut) + gateways ** 2 * reportKb) / 1000),
         String(Math.round(sum(({ connections }) => connections))),
         short(size.redisMb),
         short((size.replicas * worker.mb) / 1000),
