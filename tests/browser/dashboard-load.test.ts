@@ -79,6 +79,9 @@ it(
     await page.getByText('3 of 3 replicas ready, 1 ejected').waitFor();
     const reason = /consecutive 5xx; of the others' answers 0 % failed/;
     expect(await row.getByText(/^ejected/).getAttribute('title')).toMatch(reason);
+    // No pill pushes the actions out of the table.
+    const table = page.getByRole('group', { name: 'Replicas' });
+    expect(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
     await expectFineInAllLooks(page, pictures, 'ejected');
 
     await goTo(page, '#/replicas/S2', 'Replica S2');

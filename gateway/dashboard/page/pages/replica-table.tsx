@@ -37,7 +37,7 @@ export function ReplicaTable({ view: { replicas, retired } }: { readonly view: O
     ['spills/s', 'n wide', 'requests that came from overloaded replicas (+), and that went to others (−)'],
     ['wait p99', 'n mid'],
     ['service p99', 'n mid'],
-    ['memory', 'n wide', 'resident memory of the worker'],
+    ['memory', 'n wider', 'resident memory of the worker'],
     ['lag', 'n wider', '99th percentile of the delay of the worker’s event loop'],
     ['lease', 'n wider', 'time until the lease of the worker ends'],
   ];
@@ -86,7 +86,7 @@ function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare
           </span>
         )}
       </th>
-      <td>
+      <td class="pills">
         <ReplicaPills replica={replica} />
       </td>
       <td class="n mid">
@@ -110,7 +110,7 @@ function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare
       <td class="n wide">{spills(replica)}</td>
       <td class="n mid">{duration(waitMs?.p99)}</td>
       <td class="n mid">{duration(serviceMs?.p99)}</td>
-      <td class="n wide">{worker === null ? none : bytes(worker.rssBytes)}</td>
+      <td class="n wider">{worker === null ? none : bytes(worker.rssBytes)}</td>
       <td class="n wider">{duration(worker?.eventLoopLagMs)}</td>
       <td class="n wider">{duration(replica.leaseMs)}</td>
       <td class="last">
