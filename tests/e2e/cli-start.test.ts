@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { callCli, startCli } from '../fixtures/command-line.ts';
 import { projectFolder } from '../fixtures/command.ts';
 import { handlerFile, shareCompiledCode, useScratch } from '../fixtures/scratch.ts';
+import { needsOneServer } from '../fixtures/several-servers.ts';
 
 const scratch = useScratch();
 const token = 'an-admin-token-in-a-config-file';
@@ -132,6 +133,7 @@ describe('ringpost doctor', () => {
   });
 
   it('looks into the private Redis of a running system', async () => {
+    needsOneServer('it is about the private Redis');
     const folder = await scratch();
     const { url } = await folder.startReady({ REPLICAS: '1' });
     const { port } = new URL(url);
