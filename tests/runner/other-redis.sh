@@ -19,11 +19,14 @@ if [ ! -x "$programs/$name-server" ]; then
   if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null || [ ! -f "$keys" ]; then
     cannot 'apt-get, dpkg-deb and the keys of Debian are needed'
   fi
+  # The one from which this machine has its own packages.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/*$') ||
+    cannot 'apt knows no mirror of Debian'
   rm -rf "$folder"
   mkdir -p "$folder"/{sources,state/lists/partial,cache/archives/partial,root,programs}
   : >"$folder/status"
-  printf 'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
-    "$suite" "$keys" >"$folder/sources/debian.sources"
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
+    "$mirror" "$suite" "$keys" >"$folder/sources/debian.sources"
   # As on a machine without any package, so that all libraries are among the packages.
   options=(-qq -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$folder/sources"
     -o "Dir::State=$folder/state" -o "Dir::Cache=$folder/cache" -o "Dir::State::status=$folder/status"
