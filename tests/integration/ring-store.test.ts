@@ -168,10 +168,10 @@ describe('changeDesired', () => {
     const before = await everything();
     const heard = await hearChanges();
     const { version, desired, ring, retired, joined, upstreamPositions, changes } = keys;
-    const { drained, restarts, slowStarts, autoscale, leader, ejections } = keys;
+    const { drained, restarts, slowStarts, autoscale, leader, ejections, joining, tombstones } = keys;
     const first = [version, desired, ring, retired, joined, upstreamPositions];
-    const others = [drained, restarts, slowStarts, autoscale, leader, ejections];
-    const numbers = (expected: number) => [expected, 2000, changes, 2, 1, 0, '', '', ''];
+    const others = [drained, restarts, slowStarts, autoscale, leader, ejections, joining, tombstones];
+    const numbers = (expected: number) => [expected, 2000, changes, 2, 1, 0, '', '', '', 0];
     for (const expected of [-1, 0, 2]) {
       const own = ['S2', JSON.stringify(member('S2', 2)), 'S1'];
       expect(await run('change-desired', ...first, ...others, ...numbers(expected), ...own)).toBe(-2);
