@@ -30,6 +30,7 @@ import { Cancellations } from './session/cancellations.ts';
 import { reclaimEarly } from './session/early-reclaim.ts';
 import { QueueSession } from './session/queue-session.ts';
 import { ServedQueues } from './session/served-queues.ts';
+import { StopTime } from './session/stop-time.ts';
 import { StreamSlots } from './stream/stream-slots.ts';
 import { ProcessSpans } from './trace/process-spans.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -153,6 +154,7 @@ export async function composeWorker(
   // The module of a handler may load the SDK.
   const telemetry = await loadTelemetry(log);
   const cancelled = new CancelledIds();
+  const stopTime = new StopTime();
   const listening = open(':cancellations');
   const sessionParts = {
     connection,
@@ -167,6 +169,7 @@ export async function composeWorker(
     cancelled,
     slots,
     drainTimeoutMs,
+    stopTime,
     replyLimitBytes: config.replyLimitBytes,
     streamAboveBytes: config.streamAboveBytes,
     streamIdleTimeoutMs: config.streamIdleTimeoutMs,
@@ -198,5 +201,5 @@ export async function composeWorker(
   const adoptions = new Adoptions({ ...common, keeper, parts: sessionParts, served });
   const cancellations = new Cancellations({ connection: listening, cancelled, served, log });
   const parts = { handler, keeper, heartbeat, session, adoptions, cancellations, large, noted, telemetry };
-  return new WorkerProcess({ ...common, ...parts, departure, readyFile });
+  return new WorkerProcess({ ...common, ...parts, departure, stopTime, readyFile });
 }

@@ -13,6 +13,7 @@ import type { ReadyFile } from './ready-file.ts';
 import type { Adoptions } from './session/adoptions.ts';
 import type { Cancellations } from './session/cancellations.ts';
 import type { QueueSession } from './session/queue-session.ts';
+import type { StopTime } from './session/stop-time.ts';
 
 export interface WorkerProcessParts {
   readonly connection: Connection;
@@ -32,6 +33,7 @@ export interface WorkerProcessParts {
   readonly large: LargeValues;
   /** What the worker does if its replica leaves with it; undefined if replicas do not join by themselves. */
   readonly departure: Departure | undefined;
+  readonly stopTime: StopTime;
   readonly readyFile: ReadyFile;
   /** Undefined if no OpenTelemetry SDK is loaded. */
   readonly telemetry: Telemetry | undefined;
@@ -76,8 +78,9 @@ export class WorkerProcess {
   /** Takes no more jobs, finishes those that it holds, and releases all leases. To be called once. */
   async stop(cause: StopCause): Promise<void> {
     const { connection, heartbeat, session, adoptions, handler, keeper, noted } = this.#parts;
-    const { departure, drainTimeoutMs, readyFile } = this.#parts;
+    const { departure, stopTime, drainTimeoutMs, readyFile } = this.#parts;
     const until = performance.now() + drainTimeoutMs;
+    stopTime.begin(drainTimeoutMs);
     this.#stopping = true;
     readyFile.remove();
     // Without Redis nobody can be told, and nothing can be finished.

@@ -50,7 +50,8 @@ export function joinSteps(input: JoinInput): JoinSteps {
     const { name } = worker;
     // Another worker of the replica is there, or it is a replica that an operator has added.
     if (announced.has(name) || !following.has(name)) departed.push(worker);
-    else leave.set(name, { name, cause: 'its worker leaves', orderly: true });
+    // It would run what is to wait. It leaves once it is resumed.
+    else if (!observed.paused.has(name)) leave.set(name, { name, cause: 'its worker leaves', orderly: true });
   }
   for (const name of following)
     if (!announced.has(name) && !leave.has(name) && isGone(name, input)) {

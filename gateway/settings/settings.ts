@@ -48,7 +48,7 @@ export const gatewaySettings = {
       maximum: 10000,
       description:
         'Number of replicas of a new namespace, named S1, S2 …; afterwards `/add` and `/rm` decide. ' +
-        'Unset: 3, or as many as `UPSTREAMS` lists.',
+        'Unset: 3, or as many as `UPSTREAMS` lists; 0 with `REPLICA_JOIN=auto`.',
     },
     MAX_REPLICAS: {
       type: 'integer',

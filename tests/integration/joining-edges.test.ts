@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { useScratch } from '../fixtures/scratch.ts';
+import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import { createWorker } from '../../gateway/package/index.ts';
 import {
   desiredOf,
@@ -13,6 +13,7 @@ import {
 } from '../fixtures/joining-workers.ts';
 import { callCli } from '../fixtures/command-line.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
+import { stream } from '../fixtures/streamed-answer.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { eventually, useWorkers } from '../fixtures/workers.ts';
 
@@ -65,6 +66,33 @@ it('READY_FILE exists while a worker takes jobs, and HEALTH_FILE is touched whil
   worker.kill('SIGTERM');
   await expect.poll(() => existsSync(ready), patience).toBe(false);
   expect(await worker.exited).toMatchObject({ code: 0 });
+});
+
+it('a worker that leaves breaks off its streams in time, and exits with 0', async () => {
+  const running = await system().start(joinable);
+  const settings = { HANDLER: handlerFile('ticking'), DRAIN_TIMEOUT_MS: '5000' };
+  const worker = launchJoining(workers, system(), 'w-1', settings);
+  await untilReplicas(running, 'w-1');
+  const answer = await stream(running.url, '/events');
+  worker.kill('SIGTERM');
+  expect(await answer.ended).toBe('broken');
+  expect((await worker.exited).code).toBe(0);
+});
+
+it('a paused replica stays one when its worker leaves: what waits there does not run', async () => {
+  const running = await system().start(joinable);
+  const worker = launchJoining(workers, system(), 'w-1', { DRAIN_TIMEOUT_MS: '2000' });
+  await untilReplicas(running, 'w-1');
+  const act = (what: string): Promise<Response> =>
+    fetch(`${running.url}/-/api/replicas/w-1/${what}`, { method: 'POST' });
+  expect((await act('pause')).status).toBe(202);
+  const headers = { prefer: 'respond-async' };
+  expect((await fetch(`${running.url}/waits`, { headers })).status).toBe(202);
+  worker.kill('SIGTERM');
+  expect(await worker.exited).toMatchObject({ code: 0 });
+  expect([await desiredOf(running), await workers.runs()]).toEqual([['w-1'], []]);
+  expect((await act('resume')).status).toBe(202);
+  await expect.poll(() => desiredOf(running), patience).toEqual([]);
 });
 
 it('announcements that no worker has written keep nobody out', async () => {

@@ -5,6 +5,7 @@ import { RingMismatchError, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
+import { maxTombstones } from '#shared/store/scripts/ring.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { rawScripts } from '../fixtures/raw-scripts.ts';
 import type { RunRaw } from '../fixtures/raw-scripts.ts';
@@ -196,6 +197,19 @@ describe('changeDesired', () => {
     for (let at = 0; at < 80; at += 2) {
       expect(desired[at]?.name.slice(1)).toBe(desired[at + 1]?.name.slice(1));
     }
+  });
+
+  it('keeps only the last tombstones of replicas that joined by themselves', async () => {
+    const { store, keys } = parts();
+    const { redis } = system();
+    await seed(store, 'a', 'b');
+    await redis.hset(keys.joining, '+policy', '{}');
+    const older = Array.from({ length: maxTombstones }, (_, at) => [`x-${at}`, String(at + 1)] as const);
+    await redis.hset(keys.tombstones, Object.fromEntries(older));
+    await store.changeDesired(() => ({ add: [], remove: ['a', 'b'], by: 'rm' }), 9_000_000);
+    expect(await redis.hlen(keys.tombstones)).toBe(maxTombstones);
+    const left = await redis.hmget(keys.tombstones, 'x-0', 'x-1', 'x-2', 'a', 'b');
+    expect(left).toEqual([null, null, '3', '9000000', '9000000']);
   });
 
   it('accepts thousands of replicas in one change', async () => {

@@ -149,6 +149,13 @@ describe('who leaves', () => {
     expect(stepsOf(given).leave).toEqual(['a: it has had no worker for more than 60 s']);
   });
 
+  it('none whose worker departs while it is paused: its requests would run', () => {
+    const given = { desired: [joined('a', 1)], departing: ['a#3'] };
+    const paused = stepsOf({ ...given, observed: { paused: new Set(['a']) } });
+    expect(paused).toEqual({ join: [], leave: [], departed: [] });
+    expect(stepsOf(given).leave).toEqual(['a: its worker leaves']);
+  });
+
   it('none while Redis was away, and none that is paused', () => {
     const given = { desired: [joined('a', 1)], lost: { a: 90_000 } };
     expect(stepsOf({ ...given, observed: { blind: true } }).leave).toEqual([]);

@@ -28,6 +28,7 @@ import type { StreamSlots } from '../stream/stream-slots.ts';
 import type { ProcessSpans } from '../trace/process-spans.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
 import { Reclaimer } from './reclaimer.ts';
+import type { StopTime } from './stop-time.ts';
 import { StreamReclaimer } from './stream-reclaimer.ts';
 import { Suspects } from './suspects.ts';
 import { Watchdog } from './watchdog.ts';
@@ -64,6 +65,7 @@ export interface QueueSessionParts {
   readonly streamIdleTimeoutMs: number;
   /** How long streams may go on once the queue is left, in ms. */
   readonly drainTimeoutMs: number;
+  readonly stopTime: StopTime;
   /** The most bytes that an answer may have that is whole or kept. */
   readonly replyLimitBytes: number;
   /** Jobs at once. */

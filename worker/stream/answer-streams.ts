@@ -14,6 +14,7 @@ import type { HandlerReply } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { abortedReply, handlerFailedReply } from '../reply/run-problems.ts';
+import type { StopTime } from '../session/stop-time.ts';
 import { HandlerFailures } from '../handlers/handler-failures.ts';
 import { ChunkBatches } from './chunk-batches.ts';
 import type { StartedStream } from './started-stream.ts';
@@ -44,6 +45,8 @@ export interface AnswerStreamsOptions {
   readonly streamIdleTimeoutMs: number;
   /** How long the streams may go on once the queue is left, in ms. */
   readonly drainTimeoutMs: number;
+  /** Of this worker. */
+  readonly stopTime: StopTime;
   /** The most bytes that a kept answer may have. */
   readonly replyLimitBytes: number;
   /** Ends the requests that have a record. */
@@ -134,10 +137,13 @@ export class AnswerStreams {
 
   /**
    * Leaves the streams that the next worker can take up. All others, also those that still begin, have most
-   * of the drain timeout to end. Their time begins now, since running requests may use up the rest of it.
+   * of the drain timeout to end. Their time begins now, since running requests may use up the rest of it. If
+   * the worker was told to stop before, it began then.
    */
   drain(): void {
-    this.#open.drain(this.#options.drainTimeoutMs * drainPart);
+    const { drainTimeoutMs, stopTime } = this.#options;
+    const left = stopTime.leftMs - drainTimeoutMs * (1 - drainPart);
+    this.#open.drain(Math.max(0, Math.min(drainTimeoutMs * drainPart, left)));
   }
 
   /** Call it once no stream begins any more. Resolves when all have ended. */

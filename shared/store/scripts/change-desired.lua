@@ -3,6 +3,7 @@
 -- operator asked for ends with it, and so does an ejection. A change by an operator stops autoscaling. One by
 -- a controller is refused if another one leads, and one by autoscaling if that has been stopped. If workers
 -- join by themselves, a tombstone keeps a replica out that an operator has removed, until it is added again.
+-- If there are too many tombstones, the oldest ones are deleted.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -26,7 +27,7 @@
 -- ARGV[7] who stops autoscaling, as JSON; empty if nobody does
 -- ARGV[8] the leader's token, if a controller makes the change; else empty
 -- ARGV[9] what autoscaling notes as its last change, as JSON; empty if it does not make it
--- ARGV[10] 1 if removed replicas get tombstones, else 0
+-- ARGV[10] how many tombstones there may be, if removed replicas get them; else 0
 -- ARGV[11..] name and member as JSON for each added replica, name and position for each position, then the
 -- names of the removed replicas
 -- Returns the new version. If nothing was changed: -2 if the ring has another version, -1 if the controller
@@ -53,7 +54,7 @@ local function forgetWishes(name)
   redis.call('HDEL', KEYS[9], name)
   redis.call('HDEL', KEYS[12], name)
 end
-local buries = ARGV[10] == '1' and redis.call('HEXISTS', KEYS[13], '+policy') == 1
+local buries = ARGV[10] ~= '0' and redis.call('HEXISTS', KEYS[13], '+policy') == 1
 local placed = 11 + 2 * tonumber(ARGV[5])
 local removed = placed + 2 * tonumber(ARGV[6])
 for at = 11, placed - 1, 2 do
@@ -73,6 +74,18 @@ for at = removed, #ARGV do
     redis.call('HSET', KEYS[14], ARGV[at], ARGV[2])
   end
   forgetWishes(ARGV[at])
+end
+if buries and redis.call('HLEN', KEYS[14]) > tonumber(ARGV[10]) then
+  local fields, dead = redis.call('HGETALL', KEYS[14]), {}
+  for at = 1, #fields, 2 do
+    dead[#dead + 1] = { name = fields[at], at = tonumber(fields[at + 1]) or 0 }
+  end
+  table.sort(dead, function(a, b)
+    return a.at < b.at
+  end)
+  for at = 1, #dead - tonumber(ARGV[10]) do
+    redis.call('HDEL', KEYS[14], dead[at].name)
+  end
 end
 redis.call('SET', KEYS[5], ARGV[4])
 local version = redis.call('INCR', KEYS[1])

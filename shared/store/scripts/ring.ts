@@ -32,6 +32,9 @@ export const claimSettings = script<
   decode: (reply) => new Map(fieldsOf(reply)),
 });
 
+/** How many removed replicas are kept from joining by themselves: the last ones. */
+export const maxTombstones = 5000;
+
 /** A change of the desired replicas. */
 export interface DesiredCall {
   readonly version: number;
@@ -82,7 +85,7 @@ export const changeDesired = script<DesiredCall, RingChange | 'refused'>({
     stop ?? '',
     token ?? '',
     note ?? '',
-    buries === true ? 1 : 0,
+    buries === true ? maxTombstones : 0,
     ...add.flatMap((member) => [member.name, JSON.stringify(member)]),
     ...[...positions].flat(),
     ...remove,
