@@ -29,15 +29,18 @@ export function timelineOf(
     timeline.push({ at, kind, attempt: null, worker: null, text, ...more });
   };
   const accepted = record?.accepted ?? live?.at;
+  const moved = events.find(({ kind }) => kind === 'moved');
   if (accepted !== undefined && replica !== undefined) {
     add(accepted, 'accepted', 'A gateway accepted the request.');
-    const owner = record?.spilledFrom;
+    // After a move it is the owner from which the request spilled then.
+    const owner = moved === undefined && record?.queue === undefined ? record?.spilledFrom : undefined;
     const why = owner === undefined ? '' : `, since ${owner}, the owner of its key, was overloaded`;
     add(accepted, 'queued', `It was added to the queue of ${replica}${why}.`);
   } else if (live !== undefined) {
     add(live.at, 'accepted', 'A gateway received the request.');
   }
-  let queue = replica ?? '';
+  // The events before these may be gone, and with them a move.
+  let queue = movedFrom(moved?.detail) ?? record?.queue ?? replica ?? '';
   let last: { attempt: number | null; worker: string | null } = { attempt: null, worker: null };
   for (const event of events) {
     if (event.kind === 'begun') {
@@ -116,6 +119,11 @@ function shownEvent(
     default:
       return kind satisfies never;
   }
+}
+
+/** @returns the replica from which a request was moved; undefined if it was not. */
+function movedFrom(detail: string | undefined): string | undefined {
+  return detail?.slice(0, Math.max(0, detail.indexOf(' ')));
 }
 
 /** @returns the replica to which a request was moved. Its event names the one before, too. */

@@ -49,7 +49,7 @@ export class Cancellation {
 
   async #cancel(request: KnownRequest): Promise<KnownRequest | undefined> {
     const { records, ends, cancellations, queues } = this.#options;
-    const { id, replica } = request;
+    const { id } = request;
     const until = performance.now() + maxWaitMs;
     for (let now: KnownRequest | undefined = request; ; now = await records.find(id)) {
       if (now === undefined || finalStates.has(now.record.state)) return now;
@@ -57,7 +57,8 @@ export class Cancellation {
         await this.#cleanUp(now);
         return records.find(id);
       }
-      if (await queues.withdraw(replica, id)) {
+      // A retry may have been moved to another queue meanwhile.
+      if (await queues.withdraw(now.replica, id)) {
         await this.#endTakenBack(now);
         return records.find(id);
       }

@@ -119,7 +119,8 @@ async function takeKey(
 }
 
 /**
- * The job is looked for first: it is gone only after its end is in the record.
+ * The job is looked for first: it is gone only after its end is in the record. It may have been moved for a
+ * retry; then the record says where it is.
  * @returns whether a request has ended, or certainly will.
  */
 async function isAccepted(
@@ -127,7 +128,11 @@ async function isAccepted(
   id: string,
   replica: string,
 ): Promise<boolean> {
-  if ((await queues.missing(replica, [id])).length === 0) return true;
-  const found = await records.find(id);
-  return found?.record.finished !== undefined;
+  for (let queue = replica; ;) {
+    if ((await queues.missing(queue, [id])).length === 0) return true;
+    const found = await records.find(id);
+    if (found?.record.finished !== undefined) return true;
+    if (found === undefined || found.replica === queue) return false;
+    queue = found.replica;
+  }
 }

@@ -11,10 +11,13 @@ interface Retried extends Reselection {
 
 const stays = {};
 
+/** Each gateway remembers the keys of thousands of retries, and a key may be as long as the head. */
+const maxKeyLength = 1024;
+
 /**
  * @param defaultMaxAttempts how often a request may run that does not say so.
  * @returns the part of a job that has the replica of each further attempt selected anew. A job that has one
- * attempt lacks it, and so does one in order: it keeps its place in line.
+ * attempt lacks it, and so does one in order, which keeps its place in line, or with a very long key.
  */
 export function reselectionTerms(
   { key, affinity, redelivery }: Retried,
@@ -22,7 +25,7 @@ export function reselectionTerms(
   defaultMaxAttempts: number | undefined,
 ): Pick<JobData, 'reselect'> {
   const attempts = maxAttempts ?? defaultMaxAttempts ?? 1;
-  return attempts > 1 && ordered !== true && isRepeatable({ redelivery })
+  return attempts > 1 && ordered !== true && key.length <= maxKeyLength && isRepeatable({ redelivery })
     ? { reselect: { key, affinity } }
     : stays;
 }

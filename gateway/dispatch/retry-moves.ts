@@ -37,7 +37,7 @@ const leadMs = 10;
 const maxRemembered = 10_000;
 /** After a call of which it is not known whether Redis has carried it out, in ms. */
 const askAgainMs = 100;
-/** How long after the deadline of a request without a record it is known where its job is, in ms. */
+/** How long after the last deadline of a request without a record it is known where its job is, in ms. */
 const knownAfterMs = 60_000;
 
 /**
@@ -109,9 +109,11 @@ export class RetryMoves {
     );
   }
 
+  /** @param until when the request has ended, its answer included, in ms since the epoch, in Redis time. */
   #move(
     { id, replica: from, gateway, deadline }: RetryNotice,
     { replica, spilledFrom }: Placed,
+    until = deadline,
   ): Promise<boolean> {
     const { queues, now } = this.#options;
     return queues.move({
@@ -120,7 +122,7 @@ export class RetryMoves {
       to: replica,
       spilledFrom,
       isRecorded: gateway === '',
-      ttlMs: Math.max(0, deadline - now()) + knownAfterMs,
+      ttlMs: Math.max(0, until - now()) + knownAfterMs,
     });
   }
 
@@ -142,7 +144,7 @@ export class RetryMoves {
   async #moveWaiting(waiter: Waiter, notice: RetryNotice, placed: Placed): Promise<boolean> {
     const { waiters, dispatcher, takeBacks } = this.#options;
     const moving = dispatcher.waitElsewhere(waiter, placed);
-    const moved = await this.#moveForSure(notice, placed);
+    const moved = await this.#moveForSure(notice, placed, waiter.request.job.until);
     if (moving.state === 'leaving') {
       moving.become('done');
       takeBacks.take((moved ? moving : waiter).request);
@@ -158,10 +160,10 @@ export class RetryMoves {
    * Moves a job, and asks again if the connection broke before Redis had answered: the job is in one of the
    * two queues, and its waiter has to know which. Never rejects.
    */
-  async #moveForSure(notice: RetryNotice, placed: Placed): Promise<boolean> {
+  async #moveForSure(notice: RetryNotice, placed: Placed, until: number | undefined): Promise<boolean> {
     for (let mayBeMoved = false; ;) {
       try {
-        return await this.#move(notice, placed);
+        return await this.#move(notice, placed, until);
       } catch (error) {
         mayBeMoved ||= commandFate(error) === 'unknown';
       }

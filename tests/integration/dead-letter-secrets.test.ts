@@ -72,6 +72,15 @@ describe('a dead letter stores no secret', () => {
     expect(letter.missingHeaders.toSorted()).toEqual(secretFields.toSorted());
   });
 
+  it('that is the hash key of a request with several attempts', async () => {
+    const { fail } = await start({ HASH_KEY: 'header:x-api-key' });
+    const { stored, letter } = await fail('/x', {
+      headers: { 'x-api-key': 'hidden', 'ringpost-attempts': '2' },
+    });
+    expect(stored).not.toContain('hidden');
+    expect(letter.missingHeaders).toEqual(['x-api-key']);
+  });
+
   it('of a header field of the answer', async () => {
     const told = ['Set-Cookie', 'session=hidden', 'X-Auth-Token', 'hidden', 'X-Other', 'shown'];
     const { fail } = await start({}, { headers: told, body: Buffer.from('why') });

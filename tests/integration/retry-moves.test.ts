@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RequestView } from '#shared/contract/views.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
+import { DeadLetters } from '#shared/store/records/dead-letters.ts';
+import { RequestRecords } from '#shared/store/records/request-records.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { leaseOf, useWorkers } from '../fixtures/workers.ts';
@@ -146,6 +148,17 @@ describe('a loose request that is retried', () => {
     await expect.poll(() => redis.exists(...left)).toBe(0);
   });
 
+  it('can be found for as long as its answer may take', async () => {
+    const { redis, keys } = system();
+    const pair = await start({ REPLY_TIMEOUT_MS: '10000' });
+    const { url, owner } = pair;
+    const asked = ask(url, '/x?fail=1&retry-after=2', { ...loose, 'ringpost-deadline': '600000' });
+    const id = await untilPutBack(owner);
+    await drain(pair, owner);
+    expect((await asked).status).toBe(200);
+    expect(await redis.pttl(keys.movedJob(id))).toBeGreaterThan(500_000);
+  });
+
   it('keeps its deadline', async () => {
     const pair = await start();
     const { url, owner, next } = pair;
@@ -256,12 +269,32 @@ describe('a request with a record that was moved for its retry', () => {
     expect([reply.status, reply.headers.get('ringpost-replica')]).toEqual([200, next]);
     const timeline = await (await fetch(`${url}/-/api/requests/${id}`)).text();
     expect(timeline).toContain(`A gateway selected its replica anew: it was moved to the queue of ${next}.`);
+    expect(timeline).toContain(`It was added to the queue of ${owner}.`);
     expect(timeline).not.toContain('adopted');
     const listed = await (await fetch(`${url}/-/api/requests`)).text();
     expect(listed).toContain(`"replica":"${next}"`);
     await done;
     expect(await runsOf('/pay')).toEqual([`${owner} 1`, `${next} 2`]);
   });
+
+  it('is not run a second time if its dead letter is redriven again', async () => {
+    const { redis, keys } = system();
+    const pair = await start();
+    const { url, adminUrl, owner, next } = pair;
+    const redrive = (letter: string): Promise<Response> =>
+      fetch(`${adminUrl}/-/dead-letters/${letter}/redrive`, { method: 'POST' });
+    const first = await ask(url, '/x?fail=9&retry-after=2', { ...retried, ...background });
+    expect(await view(url, first.id, 8)).toMatchObject({ state: 'failed', attempts: 3 });
+    await expect.poll(() => redis.exists(keys.deadLetter(first.id))).toBe(1);
+    vi.spyOn(DeadLetters.prototype, 'remove').mockRejectedValueOnce(new Error('the gateway died'));
+    expect((await redrive(first.id)).ok).toBe(false);
+    const id = await untilPutBack(owner);
+    await pause(pair, next);
+    await drain(pair, owner);
+    await expect.poll(() => redis.exists(keys.job(next, id)), { timeout: 3000 }).toBe(1);
+    expect(await (await redrive(first.id)).json()).toMatchObject({ request: id });
+    expect(await redis.exists(keys.job(owner, id), keys.deadLetter(first.id))).toBe(0);
+  }, 20_000);
 
   it('is moved by another gateway if the one that has accepted it is gone', async () => {
     const pair = await start();
@@ -330,6 +363,29 @@ describe('a request that was moved for its retry is cancelled', () => {
     const { redis, keys } = system();
     await expect.poll(() => redis.exists(keys.job(next, id))).toBe(0);
     await fetch(`${url}/-/api/replicas/${next}/resume`, { method: 'POST' });
+    expect(await runsOf('/x')).toEqual([`${owner} 1`]);
+  });
+
+  it('while it is moved', async () => {
+    const { redis, keys } = system();
+    const pair = await start();
+    const { url, owner, next } = pair;
+    const other = await system().start({ ROLE: 'gateway' });
+    const asked = ask(url, '/x?fail=1&retry-after=2', loose);
+    const id = await untilPutBack(owner);
+    await pause(pair, next);
+    const real = RequestRecords.prototype.find;
+    vi.spyOn(RequestRecords.prototype, 'find').mockImplementationOnce(async function late(
+      this: RequestRecords,
+      given,
+    ) {
+      const found = await real.call(this, given);
+      await drain(pair, owner);
+      await expect.poll(() => redis.exists(keys.job(next, id)), { timeout: 3000 }).toBe(1);
+      return found;
+    });
+    expect(await cancel(other.url, id)).toMatchObject({ state: 'cancelled', replica: next });
+    expect(JSON.parse((await asked).text)).toMatchObject({ code: 'cancelled' });
     expect(await runsOf('/x')).toEqual([`${owner} 1`]);
   });
 

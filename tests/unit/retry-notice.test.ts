@@ -44,6 +44,7 @@ describe('a job says how its replica is selected anew', () => {
     expect(reselectionTerms(asked, { maxAttempts: 1 }, 3)).toEqual({});
     expect(reselectionTerms(asked, { maxAttempts: 2, ordered: true }, undefined)).toEqual({});
     expect(reselectionTerms({ ...asked, redelivery: 'never' }, { maxAttempts: 2 }, undefined)).toEqual({});
+    expect(reselectionTerms({ ...asked, key: 'k'.repeat(1025) }, { maxAttempts: 2 }, undefined)).toEqual({});
   });
 
   it('until a worker died while it ran it', () => {

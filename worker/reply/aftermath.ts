@@ -105,9 +105,11 @@ export class Aftermath {
 
 /** @returns the job of a request without its secrets, and without its body if bodies are not kept. */
 function letterJob(job: JobData, redaction: Redaction, bodies: 'keep' | 'none'): JobData {
-  const { headers, target, body } = job;
+  // A redrive selects the replica anew. The hash key may be one of the secrets.
+  const { reselect: _, ...rest } = job;
+  const { headers, target, body } = rest;
   return {
-    ...job,
+    ...rest,
     target: redactTarget(target, redaction),
     headers: redact(headers, redaction),
     // The letter says that there was a body, of which nothing is stored.
