@@ -40,6 +40,8 @@ export class ReplicaTimes {
   addAll(other: ReplicaTimes): void {
     this.requests += other.requests;
     this.failures += other.failures;
+    this.spilledIn += other.spilledIn;
+    this.spilledOut += other.spilledOut;
     for (const times of ['wait', 'service', 'total'] as const) this[times].addAll(other[times]);
   }
 

@@ -176,11 +176,11 @@ export class RingWatcher {
     do {
       this.#again = false;
       const asked = performance.now();
-      const mayBeSame = !this.#doubted && asked - this.#readAt < wholeReadMs;
+      // If this read fails, the next one still is of the whole ring.
+      if (this.#doubted || asked - this.#readAt >= wholeReadMs) this.#mark = unknownMark;
       this.#doubted = false;
-      const known = mayBeSame ? this.#mark : unknownMark;
       const { store, alsoConfirm } = this.#options;
-      const [{ state, mark }] = await Promise.all([store.readUnless(known), alsoConfirm()]);
+      const [{ state, mark }] = await Promise.all([store.readUnless(this.#mark), alsoConfirm()]);
       // A ring that was lost and made again may have reached the old version.
       if (state !== undefined && !isDeepStrictEqual(state, this.#state)) this.#update(state);
       if (state !== undefined) this.#readAt = asked;

@@ -3,6 +3,7 @@ import { timeBucketsMs } from '#shared/contract/gateway-report.ts';
 import type { GatewayReport, ReplicaCounts } from '#shared/contract/gateway-report.ts';
 import { pairsWith, percentilesOf, ratesOf } from '../../gateway/api/samples.ts';
 import type { ReportPairs } from '../../gateway/api/samples.ts';
+import { TimesByReplica } from '../../gateway/metrics/replica-times.ts';
 
 /** @returns counts by bucket with `count` in the one of a bound. */
 function inBucket(bound: number, count: number): number[] {
@@ -148,6 +149,18 @@ describe('the rates of a large system, whose reports have only sums', () => {
     expect(replicas.get('S1')?.requestsPerS).toBe(10);
     expect(replicas.get('S2')).toMatchObject({ requestsPerS: 10, failuresPerS: 1 });
     expect(ratesOf(pairs, start + 2000).replicas.size).toBe(0);
+  });
+
+  it('count spills, also those of replicas that are gone', () => {
+    const times = new TimesByReplica();
+    const first = report('a', start, { sum: times.sum });
+    for (let spill = 0; spill < 4; spill += 1) times.countSpill('S1', 'S2');
+    times.keepOnly((replica) => replica !== 'S2');
+    times.countSpill('S1', 'S3');
+    times.countSpill('S1', 'S3');
+    const second = report('a', start + 2000, { sum: times.sum });
+    expect(second.sum).toMatchObject({ spilledIn: 6, spilledOut: 6 });
+    expect(ratesOf(after([first], [second]), start + 2000).sample.spilledPerS).toBe(3);
   });
 
   it('are 0 between two reports of which only one has a sum', () => {
