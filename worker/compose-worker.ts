@@ -30,7 +30,7 @@ import { Cancellations } from './session/cancellations.ts';
 import { reclaimEarly } from './session/early-reclaim.ts';
 import { QueueSession } from './session/queue-session.ts';
 import { ServedQueues } from './session/served-queues.ts';
-import { StopTime } from './session/stop-time.ts';
+import { StopTime } from './stream/stop-time.ts';
 import { StreamSlots } from './stream/stream-slots.ts';
 import { ProcessSpans } from './trace/process-spans.ts';
 import { WorkerProcess } from './worker-process.ts';

@@ -13,7 +13,7 @@ import type { ReadyFile } from './ready-file.ts';
 import type { Adoptions } from './session/adoptions.ts';
 import type { Cancellations } from './session/cancellations.ts';
 import type { QueueSession } from './session/queue-session.ts';
-import type { StopTime } from './session/stop-time.ts';
+import type { StopTime } from './stream/stop-time.ts';
 
 export interface WorkerProcessParts {
   readonly connection: Connection;

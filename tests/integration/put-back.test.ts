@@ -18,7 +18,7 @@ import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
 import { Runner } from '../../worker/run/runner.ts';
-import { StopTime } from '../../worker/session/stop-time.ts';
+import { StopTime } from '../../worker/stream/stop-time.ts';
 import { AnswerStreams } from '../../worker/stream/answer-streams.ts';
 import { StreamSlots } from '../../worker/stream/stream-slots.ts';
 import { SignalFeed } from '#shared/store/streams/signal-feed.ts';

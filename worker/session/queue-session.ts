@@ -28,7 +28,7 @@ import type { StreamSlots } from '../stream/stream-slots.ts';
 import type { ProcessSpans } from '../trace/process-spans.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
 import { Reclaimer } from './reclaimer.ts';
-import type { StopTime } from './stop-time.ts';
+import type { StopTime } from '../stream/stop-time.ts';
 import { StreamReclaimer } from './stream-reclaimer.ts';
 import { Suspects } from './suspects.ts';
 import { Watchdog } from './watchdog.ts';

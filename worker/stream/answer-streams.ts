@@ -14,7 +14,7 @@ import type { HandlerReply } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { abortedReply, handlerFailedReply } from '../reply/run-problems.ts';
-import type { StopTime } from '../session/stop-time.ts';
+import type { StopTime } from './stop-time.ts';
 import { HandlerFailures } from '../handlers/handler-failures.ts';
 import { ChunkBatches } from './chunk-batches.ts';
 import type { StartedStream } from './started-stream.ts';
