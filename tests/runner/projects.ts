@@ -30,7 +30,7 @@ interface Suite {
 }
 
 const suites: readonly Suite[] = [
-  { folder: 'unit', lane: 'first', needs: [], timeoutMs: 30_000, alone: ['parsers-linear'] },
+  { folder: 'unit', lane: 'first', needs: [], timeoutMs: 30_000, alone: ['parsers-linear', 'ring-scale'] },
   {
     folder: 'integration',
     lane: 'together',
