@@ -12,8 +12,8 @@ export function withSettings(document: string): string {
   const to = document.indexOf(end);
   if (from < 0 || to < from)
     throw new Error(`the document has no place for the settings (${begin} … ${end})`);
-  const { REPLICA, GENERATION, HEALTH_FILE } = workerSettings.properties;
-  const properties = { ...gatewaySettings.properties, REPLICA, GENERATION, HEALTH_FILE };
+  const { REPLICA, GENERATION, HEALTH_FILE, READY_FILE } = workerSettings.properties;
+  const properties = { ...gatewaySettings.properties, REPLICA, GENERATION, HEALTH_FILE, READY_FILE };
   const table = settingsTable({ type: 'object', properties, required: [] });
   return `${document.slice(0, from)}${begin}\n${table}\n${document.slice(to)}`;
 }

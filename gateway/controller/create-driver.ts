@@ -103,8 +103,15 @@ async function needsEngine<T extends object>(driver: string, load: () => Promise
   throw new SettingsError([needs]);
 }
 
-/** @param urlFile where workers find the URL of Redis. */
-function containerSettings(config: GatewayConfig, redisUrl: string, urlFile: string): ContainerSettings {
+/**
+ * @param urlFile where workers find the URL of Redis.
+ * @returns what the containers of replicas are made from. They get all settings that workers read.
+ */
+export function containerSettings(
+  config: GatewayConfig,
+  redisUrl: string,
+  urlFile: string,
+): ContainerSettings {
   const { containers, drainTimeoutMs } = config;
   const settings: Record<string, string | number | undefined> = {
     REDIS_URL_FILE: urlFile,
@@ -118,6 +125,7 @@ function containerSettings(config: GatewayConfig, redisUrl: string, urlFile: str
     UPSTREAM_HOST: config.upstreamHost,
     FORWARDED: config.forwarded,
     CONCURRENCY: config.concurrency,
+    ...containers.streams,
     CONSUMER: config.consumer,
     DRAIN_TIMEOUT_MS: drainTimeoutMs,
     LEASE_MS: config.leaseMs,

@@ -12,6 +12,11 @@ export interface ContainerConfig {
   readonly constraints: readonly string[];
   /** Whether replicas move to nodes of the swarm that have fewer. */
   readonly spread: boolean;
+  /** The settings of workers that limit their streams, by their names. */
+  readonly streams: Pick<
+    GatewayValues,
+    'STREAM_CONCURRENCY' | 'STREAM_ABOVE_BYTES' | 'STREAM_IDLE_TIMEOUT_MS'
+  >;
 }
 
 /** @returns the settings of containers among all settings. */
@@ -25,5 +30,10 @@ export function containerConfig(values: GatewayValues): ContainerConfig {
     network: values.DOCKER_NETWORK,
     constraints: values.SWARM_CONSTRAINTS?.split(',').map((each) => each.trim()) ?? [],
     spread: values.SWARM_SPREAD === 'yes',
+    streams: {
+      STREAM_CONCURRENCY: values.STREAM_CONCURRENCY,
+      STREAM_ABOVE_BYTES: values.STREAM_ABOVE_BYTES,
+      STREAM_IDLE_TIMEOUT_MS: values.STREAM_IDLE_TIMEOUT_MS,
+    },
   };
 }

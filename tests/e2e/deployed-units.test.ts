@@ -4,12 +4,17 @@ import { expect, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { deployedUnits } from '../fixtures/deploy-files.ts';
+import { programFile, python } from '../fixtures/programs.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { shareCompiledCode, useScratch, whenReady } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const scratch = useScratch();
 const system = useSystem();
+
+/** @returns a command line under which a process can make only sockets of the unit's address families. */
+const restricted = (families: readonly string[]): readonly string[] =>
+  python === undefined ? [] : [python, programFile('restricted.py'), families.join(',')];
 
 // systemd itself cannot run here. `systemd-analyze` checks the units in `tests/integration`.
 it('processes with the settings of the systemd units make a system, and end with 0', async () => {
@@ -33,13 +38,14 @@ it('processes with the settings of the systemd units make a system, and end with
       value.replace('%d', credentials).replace('%i', 'a1'),
     ]);
     const main = join(projectFolder, role === 'worker' ? 'worker' : 'gateway', 'main.ts');
-    return run(process.execPath, [main], { ...Object.fromEntries(settings), NAMESPACE: namespace, ...more });
+    const [command, ...args] = [...restricted(found.addressFamilies), process.execPath, main];
+    return run(command, args, { ...Object.fromEntries(settings), NAMESPACE: namespace, ...more });
   };
-  const free = { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0' };
+  const free = { PORT: '0', ADMIN_PORT: '0' };
   const gateway = await start('ringpost-gateway.service', 'gateway', free);
   const controller = await start('ringpost-controller.service', 'controller');
   const worker = await start('ringpost-worker@.service', 'worker');
-  const { url } = await whenReady(gateway);
+  const url = (await whenReady(gateway)).url.replace('0.0.0.0', '127.0.0.1');
   await expect
     .poll(async () => (await fetch(`${url}/-/ready`)).status, { timeout: 30_000, message: worker.stderr() })
     .toBe(200);

@@ -6,7 +6,7 @@ import { loadGatewayConfig } from '../../gateway/settings/config.ts';
 import { gatewaySettings } from '../../gateway/settings/settings.ts';
 import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
 import { projectFolder } from '../fixtures/command.ts';
-import { deployedPods, deployedServices, deployedUnits, manifests } from '../fixtures/deploy-files.ts';
+import { deployedPods, deployedServices, deployedUnits, manifests, units } from '../fixtures/deploy-files.ts';
 import type { DeployedProcess } from '../fixtures/deploy-files.ts';
 
 const processes = [...deployedPods(), ...deployedUnits(), ...deployedServices()];
@@ -34,6 +34,13 @@ describe.each(processes)('the settings of $name', (deployed) => {
     const { drainTimeoutMs, shutdownDelayMs } = loadGatewayConfig({ ...given, ...secrets });
     expect(graceS * 1000).toBeGreaterThanOrEqual(shutdownDelayMs + drainTimeoutMs + 5000);
   });
+});
+
+// A gateway or controller ends at once if Redis is away when it starts. By default, systemd gives up after
+// five starts in ten seconds.
+it.each([...units])('%s is started again until it runs', (_name, text) => {
+  expect(text).toMatch(/^StartLimitIntervalSec=0$/m);
+  expect(text).toMatch(/^Restart=always$/m);
 });
 
 interface Labelled {
