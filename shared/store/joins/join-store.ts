@@ -62,13 +62,6 @@ export class JoinStore {
     };
   }
 
-  /** @returns whether the leading controller lets replicas join by themselves. */
-  async isAllowed(): Promise<boolean> {
-    const redis = redisOf(this.#connection);
-    const { joining } = keysOf(this.#connection);
-    return (await this.#repairing(() => redis.hexists(joining, policyField))) === 1;
-  }
-
   /** Reads who has announced itself. What no worker can have written is deleted. */
   async announcements(): Promise<Announcements> {
     const read = await this.#repairing(() => this.#run(readAnnouncements, { limit: maxRead }));
