@@ -17,6 +17,7 @@ import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { ownGeneration } from './lease/own-generation.ts';
 import { SharedAnswers } from './lease/shared-answers.ts';
 import { ReplicaLease } from './lease/replica-lease.ts';
+import { findNotesFolder } from './notes/notes-folder.ts';
 import { chooseConsumer } from './queue/consumer-choice.ts';
 import { Intake } from './queue/intake.ts';
 import { ReadyFile } from './ready-file.ts';
@@ -147,7 +148,9 @@ export async function composeWorker(
   const large = new LargeValues(() => open(':large-values'));
   const aftermath = new Aftermath({ ...config, ...common, large });
   const lease = new ReplicaLease(common);
-  await reclaimEarly({ ...common, lease, aftermath, large, onSuperseded });
+  const folder = findNotesFolder(env);
+  const notesPlace = folder === undefined ? undefined : { folder, namespace: config.namespace };
+  await reclaimEarly({ ...common, lease, notesPlace, aftermath, large, onSuperseded });
 
   const budget = new ReplyBudget(config.replyLimitBytes);
   const handler = await surroundings.createHandler(budget);
@@ -176,6 +179,7 @@ export async function composeWorker(
     streamSlots,
     feed: new SignalFeed(listening),
     intake: new Intake(),
+    notesPlace,
     finished,
     tally: new AnswerTally(answers),
     choice: await chooseConsumer(config.consumer, log),

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
@@ -8,6 +11,7 @@ import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
+import { readNotes } from '../../worker/notes/notes-files.ts';
 import { Reclaimer } from '../../worker/session/reclaimer.ts';
 import { StreamReclaimer } from '../../worker/session/stream-reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
@@ -81,9 +85,43 @@ it('delivers a job directly if the consumer has a free slot', async () => {
 it.each([
   ['must not run twice', { redelivery: 'never' }],
   ['may run only so many times', { attempts: 3 }],
+  ['must not run twice, and has a limit of attempts,', { redelivery: 'never', attempts: 3 }],
 ] as const)('a job that %s waits until it is taken', async (_, more) => {
   await dieWith(['it', more]);
   expect(await where()).toEqual({ wait: 1, active: 0, unread: 0 });
+});
+
+it('a job that must not run twice is delivered directly to a consumer that notes what it begins', async () => {
+  const { redis, keys } = system();
+  await redis.set(keys.noting(replica), fence, 'PX', 60_000);
+  await dieWith(['post', { redelivery: 'never' }], ['get', {}]);
+  expect(await where()).toEqual({ wait: 0, active: 2, unread: 2 });
+});
+
+it('waits if another worker notes, or if the consumer has not ticked for some time', async () => {
+  const { redis, keys } = system();
+  await redis.set(keys.noting(replica), fence - 1, 'PX', 60_000);
+  await dieWith(['of the worker before', { redelivery: 'never' }]);
+  expect(await where()).toEqual({ wait: 1, active: 0, unread: 0 });
+});
+
+it('a tick says for a short time that the consumer notes', async () => {
+  const { redis, keys } = system();
+  const folder = await mkdtemp(join(tmpdir(), 'ringpost-notes-'));
+  const noting = { place: { folder, namespace: 'ns' }, running: () => [], leaseMs: 3000 };
+  const made = make({ noting });
+  await made.consumer.start();
+  await expect.poll(() => redis.get(keys.noting(replica)), settled).toBe(String(fence));
+  expect(await redis.pttl(keys.noting(replica))).toBeLessThanOrEqual(250);
+  await expect.poll(() => redis.exists(keys.noting(replica)), settled).toBe(0);
+  await made.add('it', { redelivery: 'never' });
+  await expect.poll(() => made.runs.length, settled).toBe(1);
+  expect(readNotes(noting.place, { replica, fence })).toEqual(new Set(['it']));
+  made.runs[0]?.finish();
+  await expect.poll(() => made.finished, settled).toEqual(['it']);
+  await made.consumer.stop();
+  expect(readNotes(noting.place, { replica, fence })).toBeUndefined();
+  await rm(folder, { recursive: true });
 });
 
 it('jobs wait if all slots are taken, or if jobs wait already', async () => {
@@ -131,7 +169,7 @@ it('a job that a dead consumer did not read counts as not started for the next w
   const turns = new Turns(connection, log);
   const settling = { connection, replica, outbox, garbled, turns, log };
   const streams = new StreamReclaimer({ ...settling, lease });
-  const reclaimer = new Reclaimer({ ...settling, streams });
+  const reclaimer = new Reclaimer({ ...settling, lease, notesPlace: undefined, streams });
   expect(await reclaimer.reclaim(await new ActiveJobs(connection, replica).ids())).toMatchObject({
     again: 2,
     suspects: 0,

@@ -18,7 +18,9 @@ it('a job that was taken back never runs, no matter when a worker takes or finis
   const takenBack = new Set<string>();
   for (let at = 0; at < count; at += 1) {
     const request = { method: 'POST', target: `/job-${at}`, headers: [], body: Buffer.alloc(0) };
-    const job = { gateway: 'gone', deadline: Date.now() + 60_000, redelivery: 'never' } as const;
+    // One with a limit of attempts waits in the queue; the others are delivered directly.
+    const attempts = at % 2 === 0 ? {} : { attempts: 2 };
+    const job = { gateway: 'gone', deadline: Date.now() + 60_000, redelivery: 'never', ...attempts } as const;
     const id = randomUUID();
     await queues.add('S1', id, encodeJob(request, job));
     const until = performance.now() + Math.random() * 3;

@@ -19,6 +19,7 @@ const mayReadOwnClock: Readonly<Record<string, string>> = {
   'worker/handlers/handler-output.ts': 'a log line has the time of its host, as in pino',
   'worker/lease/stalled-exit.ts': 'its thread has no connection to Redis and subtracts the skew',
   'worker/lease/line-log.ts': 'a log line has the time of its host, as in pino',
+  'worker/notes/notes-files.ts': 'the age of a file is by the clock of its host',
   'worker/run/retries.ts': 'a date in `Retry-After` is in the time of the handler',
 };
 

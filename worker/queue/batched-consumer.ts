@@ -11,7 +11,6 @@
  * BullMQ's own workers do. If it has a free slot and the queue is empty, jobs are delivered directly (ADR
  * 0017).
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fenced } from '#shared/contract/fenced.ts';
 import type { HeldJob } from '#shared/contract/delivery.ts';
@@ -24,6 +23,8 @@ import { singlesBeforeImmediateSend } from '#shared/store/redis/batches.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { Tick } from '#shared/store/queue/tick.ts';
 import type { OutgoingReply, Ticked, TickScript } from '#shared/store/queue/tick.ts';
+import { BegunNotes } from '../notes/begun-notes.ts';
+import type { Noting } from '../notes/begun-notes.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import type { ReplyPush } from '../reply/reply-pushes.ts';
 import type { Consumer, OnFinished, OnGarbled, RunJob } from '../run/consumer.ts';
@@ -46,6 +47,8 @@ export interface BatchedConsumerOptions {
   readonly onFinished: OnFinished;
   readonly onGarbled: OnGarbled;
   readonly onSuperseded: () => void;
+  /** Undefined if the worker notes nothing. */
+  readonly noting?: Noting | undefined;
   readonly log: Logger;
 }
 
@@ -73,6 +76,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #deliveries: Deliveries;
   readonly #handling: JobHandling;
   readonly #held: HeldJobs;
+  readonly #notes: BegunNotes;
   readonly #mode = new ConsumerMode();
   readonly #stopped = Promise.withResolvers<void>();
   #state: State = 'new';
@@ -85,16 +89,20 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   constructor(options: BatchedConsumerOptions) {
     this.#options = options;
-    const { connection, lease, tick: script, log } = options;
+    const { connection, lease, tick: script, noting, log } = options;
     const { replica } = lease;
-    const token = randomUUID();
-    this.#tick = new Tick({ connection, script, lease, token, lockMs, log });
+    const held = (): Iterable<string> => this.#held.ids();
+    const notes = new BegunNotes({ noting, lease, held, log });
+    this.#notes = notes;
+    const token = (): string => notes.token;
+    const notingMs = (): number => notes.windowMs;
+    this.#tick = new Tick({ connection, script, lease, token, lockMs, notingMs, log });
     this.#handling = new JobHandling({ connection, replica, token, log });
     const [finish, onFreed] = [(id: string) => this.#end(id), () => this.wake()];
-    this.#held = new HeldJobs({ ...options, handling: this.#handling, finish, onFreed });
+    this.#held = new HeldJobs({ ...options, notes, handling: this.#handling, finish, onFreed });
     const hasFreeSlot = (): boolean => this.#hasFreeSlot;
     this.#marker = new MarkerWatch({ connection, replica, hasFreeSlot, onMarker: () => this.wake(), log });
-    this.#deliveries = new Deliveries({ connection, lease, onJob: (job) => this.#accept(job), log });
+    this.#deliveries = new Deliveries({ connection, lease, onJobs: (jobs) => this.#accept(jobs), log });
     this.#life = startStop(
       () => this.#start(),
       () => this.#stop(),
@@ -109,6 +117,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#enter('abandoned');
     clearInterval(this.#lockTimer);
     this.#marker.stop();
+    this.#notes.leave();
     this.#deliveries.stop();
     rejectAsSuperseded(this.#endings.takeAll());
   }
@@ -137,6 +146,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #start(): Promise<void> {
     if (this.#state === 'abandoned') return Promise.resolve();
     this.#enter('resting');
+    this.#notes.open();
     this.#deliveries.start();
     this.#lockTimer = setInterval(() => this.#handling.renewLocks(this.#held.ids(), lockMs), lockMs / 2);
     this.wake();
@@ -148,6 +158,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#marker.stop();
     this.wake();
     await this.#stopped.promise;
+    this.#notes.close();
     this.#deliveries.stop();
     clearInterval(this.#lockTimer);
     await this.#handling.close();
@@ -248,7 +259,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     if (due !== null) this.#marker.due = due;
     else if (taken.length > 0) this.#mayHaveMore = true;
     this.#deliveries.accept(unread);
-    for (const job of taken) this.#accept(job);
+    if (taken.length > 0) this.#accept(taken);
   }
 
   /** The callers that wait for the endings retry by themselves. */
@@ -260,8 +271,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     await delay(retryDelayMs);
   }
 
-  #accept(job: HeldJob): void {
-    if (this.#isServing) this.#held.start(job);
+  #accept(jobs: readonly HeldJob[]): void {
+    if (this.#isServing) this.#held.start(jobs);
   }
 
   #ended({ id, done }: Ending, code: number): void {

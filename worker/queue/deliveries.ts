@@ -9,20 +9,20 @@ export interface DeliveriesOptions {
   readonly connection: Connection;
   /** By which the worker serves the queue. */
   readonly lease: Fenced;
-  /** Called for each job that was delivered directly. */
-  readonly onJob: (job: HeldJob) => void;
+  /** Called with the jobs that were delivered directly, all of one read at once. */
+  readonly onJobs: (jobs: readonly HeldJob[]) => void;
   readonly log: Logger;
 }
 
 /** The jobs that are delivered directly to a consumer, until the last one of all. */
 export class Deliveries {
-  readonly #onJob: (job: HeldJob) => void;
+  readonly #onJobs: (jobs: readonly HeldJob[]) => void;
   readonly #reader: DeliveryReader;
   readonly #end = Promise.withResolvers<void>();
   #draining = false;
 
-  constructor({ onJob, ...others }: DeliveriesOptions) {
-    this.#onJob = onJob;
+  constructor({ onJobs, ...others }: DeliveriesOptions) {
+    this.#onJobs = onJobs;
     this.#reader = new DeliveryReader({ ...others, onRead: (deliveries) => this.#onRead(deliveries) });
   }
 
@@ -46,10 +46,12 @@ export class Deliveries {
 
   /** Takes what was read here, or by a tick. */
   accept(deliveries: readonly Delivery[]): void {
+    const jobs: HeldJob[] = [];
     for (const delivery of deliveries) {
       if (delivery === 'end') this.#end.resolve();
-      else this.#onJob(delivery);
+      else jobs.push(delivery);
     }
+    if (jobs.length > 0) this.#onJobs(jobs);
   }
 
   #onRead(deliveries: readonly Delivery[]): void {

@@ -3,11 +3,14 @@ import { parseJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
+import type { BegunNotes } from '../notes/begun-notes.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
+import { isNoted } from '../notes/noted-jobs.ts';
 import type { OnFinished, OnGarbled, PutBack, RunJob } from '../run/consumer.ts';
 import type { JobHandling } from './job-handling.ts';
 
 export interface HeldJobsOptions {
+  readonly notes: BegunNotes;
   readonly handling: JobHandling;
   readonly run: RunJob;
   /** Finishes a job in the queue. Rejects if Redis refuses, or if another worker has taken the lease. */
@@ -44,16 +47,26 @@ export class HeldJobs {
     return this.#jobs.keys();
   }
 
-  /** Runs a job. If it is held already, Redis has forgotten that this worker took it, and nothing happens. */
-  start({ id, data, timesTaken }: HeldJob): void {
-    if (this.#jobs.has(id)) return;
-    const job = data === null ? undefined : parseJob(data);
-    if (job === undefined) {
-      void this.#returned(this.#options.onGarbled(id));
-      return;
+  /**
+   * Runs jobs, after it has noted those that must not run twice. If one is held already, Redis has forgotten
+   * that this worker took it, and nothing happens.
+   */
+  start(held: readonly HeldJob[]): void {
+    const starting: { readonly id: string; readonly job: JobData; readonly timesTaken: number }[] = [];
+    const noted: string[] = [];
+    for (const { id, data, timesTaken } of held) {
+      if (this.#jobs.has(id)) continue;
+      const job = data === null ? undefined : parseJob(data);
+      if (job === undefined) {
+        void this.#returned(this.#options.onGarbled(id));
+        continue;
+      }
+      this.#jobs.add(id, job);
+      starting.push({ id, job, timesTaken });
+      if (isNoted(job)) noted.push(id);
     }
-    this.#jobs.add(id, job);
-    void this.#run(id, job, timesTaken);
+    this.#options.notes.note(noted);
+    for (const { id, job, timesTaken } of starting) void this.#run(id, job, timesTaken);
   }
 
   /** A tick has finished the job. */

@@ -6,6 +6,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import { ReplicaLease } from '../lease/replica-lease.ts';
 import { GarbledJobs } from '../queue/garbled-jobs.ts';
+import type { NotesPlace } from '../notes/notes-files.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
@@ -21,6 +22,8 @@ export interface EarlyReclaimOptions {
   /** The lease on the worker's own replica, not taken yet. */
   readonly lease: ReplicaLease;
   readonly leaseMs: number;
+  /** Where workers note the requests that they begin. */
+  readonly notesPlace: NotesPlace | undefined;
   readonly aftermath: Aftermath;
   readonly large: LargeValues;
   /** Called when a newer generation of this replica has taken the lease. */
@@ -52,7 +55,7 @@ export async function reclaimEarly(options: EarlyReclaimOptions): Promise<void> 
 
 async function reclaimUnder(
   lease: ReplicaLease,
-  { connection, aftermath, large, log }: EarlyReclaimOptions,
+  { connection, aftermath, large, notesPlace, log }: EarlyReclaimOptions,
   onSuperseded: () => void,
 ): Promise<void> {
   if ((await lease.take(lease.own ? 'starting' : 'adopted')) !== 'taken') return;
@@ -62,7 +65,7 @@ async function reclaimUnder(
   const turns = new Turns(connection, log);
   const settling = { connection, outbox, garbled, turns, log };
   const streams = new StreamReclaimer({ ...settling, lease });
-  const reclaimer = new Reclaimer({ ...settling, replica: lease.replica, streams });
+  const reclaimer = new Reclaimer({ ...settling, replica: lease.replica, lease, notesPlace, streams });
   await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
   await lease.end();
 }

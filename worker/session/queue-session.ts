@@ -13,6 +13,8 @@ import type { ConsumerChoice } from '../queue/consumer-choice.ts';
 import { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Intake } from '../queue/intake.ts';
 import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
+import { removeOldNotes } from '../notes/notes-files.ts';
+import type { NotesPlace } from '../notes/notes-files.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
@@ -42,6 +44,8 @@ export interface QueueSessionParts {
   readonly slots: Slots;
   /** Closed while suspects run isolated. */
   readonly intake: Intake;
+  /** Where workers note the requests that they begin; undefined if this host has no such place. */
+  readonly notesPlace: NotesPlace | undefined;
   readonly choice: ConsumerChoice;
   /** Undefined if no OpenTelemetry SDK is loaded. */
   readonly spans: ProcessSpans | undefined;
@@ -100,7 +104,7 @@ export class QueueSession {
 
   constructor(options: QueueSessionOptions) {
     const { connection, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
-    const { aftermath, large, choice, inherited = false } = options;
+    const { aftermath, large, choice, notesPlace, inherited = false } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(connection, lease, onSuperseded);
     const sending = { connection, lease, aftermath, large, onSuperseded, log };
@@ -126,9 +130,10 @@ export class QueueSession {
       onGarbled: (id) => garbled.end(id),
       onFinished: (id, job) => turns.leave(id, job),
     };
+    const noting = notesPlace && { place: notesPlace, running: () => runner.running, leaseMs };
     const consumer =
       'tick' in choice
-        ? new BatchedConsumer({ ...serving, lease, tick: choice.tick, onSuperseded })
+        ? new BatchedConsumer({ ...serving, lease, tick: choice.tick, noting, onSuperseded })
         : choice.createStock({ ...serving, replica });
     const batched = consumer instanceof BatchedConsumer ? consumer : undefined;
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
@@ -145,7 +150,7 @@ export class QueueSession {
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
     const lostStreams = new StreamReclaimer({ ...settling, lease });
-    const reclaimer = new Reclaimer({ ...settling, streams: lostStreams });
+    const reclaimer = new Reclaimer({ ...settling, lease, notesPlace, streams: lostStreams });
     const everyMs = leaseMs / 3;
     const sweeping = { connection, runner, reclaimer, streams: lostStreams, lease, everyMs, log };
     const sweep = new OrphanSweep(sweeping);
@@ -171,6 +176,7 @@ export class QueueSession {
     this.#life = startStop(
       async () => {
         await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
+        if (notesPlace !== undefined) removeOldNotes(notesPlace, lease);
         streams.start();
         await suspects?.start();
         intake.join(consumer);

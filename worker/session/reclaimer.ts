@@ -1,3 +1,4 @@
+import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { NotedEvent } from '#shared/contract/request-events.ts';
@@ -19,6 +20,9 @@ import {
   suspectsOf,
 } from '#shared/store/queue/suspect-notes.ts';
 import type { RecordedCrash } from '#shared/store/queue/suspect-notes.ts';
+import { BegunJobs } from '../notes/begun-jobs.ts';
+import { isNoted } from '../notes/noted-jobs.ts';
+import type { NotesPlace } from '../notes/notes-files.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import type { Turns } from '../run/turns.ts';
@@ -27,6 +31,10 @@ import type { StreamReclaimer } from './stream-reclaimer.ts';
 export interface ReclaimerOptions {
   readonly connection: Connection;
   readonly replica: string;
+  /** By which the caller serves the queue. */
+  readonly lease: Fenced;
+  /** Where workers note the requests that they begin; undefined if this host has no such place. */
+  readonly notesPlace: NotesPlace | undefined;
   readonly outbox: ReplyOutbox;
   readonly garbled: GarbledJobs;
   readonly turns: Turns;
@@ -119,6 +127,9 @@ export class Reclaimer {
     const jobs = new QueueJobs(connection, replica, log);
     try {
       const suspects = await suspectsOf(connection, replica);
+      // No worker died for the jobs of a sweep: this one might begin them, and then note them, meanwhile.
+      const place = death === undefined ? undefined : this.#options.notesPlace;
+      const begun = new BegunJobs(place, replica, this.#active);
       const reason = death === undefined ? '' : await this.#reasonOf(death);
       for (const [at, id] of held.entries()) {
         const job = await jobs.read(id);
@@ -128,7 +139,7 @@ export class Reclaimer {
           reclaimed.unknown += 1;
         } else {
           const one = { id, job, startOrder: held.length - at, suspect: suspects.has(id) };
-          await this.#reclaimOne(one, death, reason, reclaimed);
+          await this.#reclaimOne(one, death, reason, begun, reclaimed);
         }
       }
     } finally {
@@ -166,10 +177,13 @@ export class Reclaimer {
     { id, job, startOrder, suspect }: Held,
     death: Death | undefined,
     reason: string,
+    begun: BegunJobs,
     reclaimed: Reclaimed,
   ): Promise<void> {
-    const { connection, replica } = this.#options;
-    const startCount = await this.#active.startCount(id, job);
+    const { connection, replica, lease } = this.#options;
+    const taken = await this.#active.startCount(id, job);
+    const known = isNoted(job.data) ? await begun.find(id, taken) : undefined;
+    const startCount = known?.startCount ?? taken;
     if (startCount > 0 && !suspect) reclaimed.ran.push(id);
     const lost: NotedEvent =
       startCount === 0 ? { kind: 'queued' } : { kind: 'lost', detail: reasonIn(reason, death) };
@@ -197,7 +211,12 @@ export class Reclaimer {
     }
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
-    if (!becomesSuspect) await job.requeue();
+    if (known !== undefined) {
+      const token = await this.#active.claim(id, lease, known.lock);
+      // Another worker has taken the lease, and decides.
+      if (token === undefined) return;
+      await job.requeue(token);
+    } else if (!becomesSuspect) await job.requeue();
     const counted = becomesSuspect ? 'crash' : causeOf(death, startCount);
     countsOf(connection).add(`redeliveries:${counted}`);
     await this.#notes.noteWithRepair(replica, id, job.data, 'queued', lost);

@@ -63,6 +63,12 @@ export interface Keys extends RingKeys {
    * the generation of its last worker, the time in ms since the epoch, and the channel of changes.
    */
   consumer(replica: string): string;
+  /**
+   * String with a short TTL: the fence of the consumer of a replica's queue, if it notes the ids of the
+   * requests that it begins. Each tick writes it. Requests that must not run twice are delivered directly
+   * only while it is there.
+   */
+  noting(replica: string): string;
   /** List: jobs that were delivered directly and not read yet, each as its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
   /**
@@ -211,6 +217,7 @@ export function createKeys(namespace: string): Keys {
     currentGeneration: (replica) => `${replicaPrefix(replica)}:current-generation`,
     leaseFence: (replica) => `${replicaPrefix(replica)}:fence`,
     consumer: (replica) => `${replicaPrefix(replica)}:consumer`,
+    noting: (replica) => `${replicaPrefix(replica)}:noting`,
     deliveries: (replica, fence) => `${replicaPrefix(replica)}:deliveries:${fence}`,
     suspects: (replica) => `${replicaPrefix(replica)}:suspects`,
     pardoned: (replica) => `${replicaPrefix(replica)}:pardoned`,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from '../redis/access.ts';
 import { parseDelivery } from '../../contract/delivery.ts';
 import type { Fenced } from '../../contract/fenced.ts';
@@ -6,6 +7,9 @@ import type { Keys } from '../keys/keys.ts';
 import type { QueuedJob } from './queue-jobs.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { claimUnbegun } from '../scripts/claim-unbegun.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
 import { startCountField } from '../scripts/lines.ts';
 
 /**
@@ -16,11 +20,13 @@ export class ActiveJobs {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #replica: string;
+  readonly #run: Run;
 
   constructor(connection: Connection, replica: string) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#replica = replica;
+    this.#run = createRun(connection);
   }
 
   /** @returns their ids, the most recently taken first. */
@@ -46,6 +52,23 @@ export class ActiveJobs {
       if (delivery !== 'end') ids.add(delivery.id);
     }
     return ids;
+  }
+
+  /** @returns the token of the lock on a job; null if it has none. */
+  lockOf(id: string): Promise<string | null> {
+    return this.#redis.get(this.#keys.jobLock(this.#replica, id));
+  }
+
+  /**
+   * Claims a job that was certainly not begun, to put it back.
+   * @param lease of the caller.
+   * @param lock that the job had when the caller decided.
+   * @returns the token of the lock that the job has now; undefined if another worker has the lease, or the
+   * job.
+   */
+  async claim(id: string, lease: Fenced, lock: string | null): Promise<string | undefined> {
+    const token = randomUUID();
+    return (await this.#run(claimUnbegun, { lease, id, lock: lock ?? '', token })) ? token : undefined;
   }
 
   /**

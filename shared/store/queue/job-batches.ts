@@ -25,12 +25,13 @@ export type OnLoad = (replica: string, word: LoadWord, added: number) => void;
 type BatchedJob = NewJob & HalfAddedJob;
 
 /**
- * Whether a job may be delivered directly. If the worker dies right then, we cannot know whether it started;
- * so only jobs that may be repeated, and any number of times, are delivered directly. One that runs in turn
- * may have to be put back.
+ * Whether a job may be delivered directly. If the worker dies right then, Redis cannot tell whether it began.
+ * So one that must not be repeated is delivered only to a worker that notes what it begins. One with a limit
+ * of attempts might lose an attempt. One that runs in turn may have to be put back.
  */
-function isDeliverable(job: JobData): boolean {
-  return isRepeatable(job) && job.attempts === undefined && !isInLine(job);
+function isDeliverable(job: JobData): boolean | 'noted' {
+  if (job.attempts !== undefined || isInLine(job)) return false;
+  return isRepeatable(job) || 'noted';
 }
 
 /**

@@ -38,10 +38,12 @@ export interface TickOptions {
   readonly script: TickScript;
   /** The lease under which the worker serves the queue. */
   readonly lease: Fenced;
-  /** The token of the locks on the jobs that are taken. */
-  readonly token: string;
+  /** The token of the locks on the jobs that are taken, once the lease is taken. */
+  readonly token: () => string;
   /** The TTL of these locks in ms. */
   readonly lockMs: number;
+  /** The terms' `notingMs`, as it is now; by default 0. */
+  readonly notingMs?: () => number;
   readonly log: Logger;
 }
 
@@ -57,8 +59,18 @@ export class Tick {
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
 
-  constructor({ connection, script, lease, token, lockMs, log }: TickOptions) {
-    this.#terms = { lease, token, lockMs, inboxTtlMs };
+  constructor({ connection, script, lease, token, lockMs, notingMs, log }: TickOptions) {
+    this.#terms = {
+      lease,
+      get token() {
+        return token();
+      },
+      lockMs,
+      inboxTtlMs,
+      get notingMs() {
+        return notingMs?.() ?? 0;
+      },
+    };
     this.#keys = keysOf(connection);
     this.#touched = tick.keys(this.#keys, this.#terms);
     this.#run = defineScript(redisOf(connection), this.#touched.length, script.lua);

@@ -48,6 +48,7 @@ export function expectedOfJobs(keys: Keys, replica: string): ExpectedKey[] {
   return [
     ...expectedOfQueue(keys, keys.queue(replica)),
     { key: keys.consumer(replica), type: 'string', fits },
+    { key: keys.noting(replica), type: 'string', fits: isInteger },
     { key: keys.streams(replica), type: 'set', lists: keys.queue(replica) },
   ];
 }

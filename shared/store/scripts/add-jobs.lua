@@ -5,19 +5,21 @@
 -- KEYS[10] lease
 -- KEYS[11] fence
 -- KEYS[12] consumer
+-- KEYS[13] noting
 -- ARGV[1] prefix of the queue's keys
 -- ARGV[2] name of the jobs
 -- ARGV[3] now, in ms since the epoch
 -- ARGV[4] options as JSON, without the closing brace
 -- ARGV[5] how many of the first jobs may be delivered directly
--- ARGV[6..] for each job: id, data
+-- ARGV[6] how many of the first ones may be if the consumer notes the ids of those that it begins
+-- ARGV[7..] for each job: id, data
 -- Returns {how many jobs were delivered directly, how many jobs without a priority wait and run now, how many
 -- the registered consumer may hold, or 0}.
 -- USES parseRegistration, parseSleepNote, wakeSleeper, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
 local jobs = {}
-for at = 6, #ARGV, 2 do
+for at = 7, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
 end
 -- How many of the jobs exist already; the wait list, if it exists, counts as one more.
@@ -26,22 +28,22 @@ local empty = known == 0 or call('EXISTS', KEYS[1]) == 0
 local paused, concurrency, max, kept =
   unpack(call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
 if paused or concurrency or max or not kept or known > (empty and 0 or 1) then
-  for at = 6, #ARGV, 2 do
+  for at = 7, #ARGV, 2 do
     local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
     addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
   end
   return { 0, call('LLEN', KEYS[1]) + call('LLEN', KEYS[2]) + call('LLEN', KEYS[7]), 0 }
 end
-local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
+local lease, fence, consumer, noting = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12], KEYS[13]))
 local free, waits, runs = 0, 0, call('LLEN', KEYS[7])
 local registered, limit, lockMs, token = parseRegistration(consumer)
 if empty and lease and registered == fence then
-  free = math.min(ARGV[5], limit - runs)
+  free = math.min(noting == fence and ARGV[6] or ARGV[5], limit - runs)
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
 for at, job in ipairs(jobs) do
-  local id, data, fields = ARGV[4 + 2 * at], ARGV[5 + 2 * at], {}
+  local id, data, fields = ARGV[5 + 2 * at], ARGV[6 + 2 * at], {}
   if at <= free then
     -- 'ats' is BullMQ's count of attempts that were started.
     call('SET', job .. ':lock', token, 'PX', lockMs)
@@ -68,7 +70,7 @@ end
 call('XTRIM', events, 'MAXLEN', '~', kept)
 redis.set_repl(redis.REPL_REPLICA)
 for at = 1, #jobs do
-  local id = ARGV[4 + 2 * at]
+  local id = ARGV[5 + 2 * at]
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
   call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
   if at <= free then

@@ -18,8 +18,11 @@ export interface NewJob {
   readonly id: string;
   /** JSON. */
   readonly data: string;
-  /** Whether the script may deliver it directly to the replica's consumer. */
-  readonly deliverable: boolean;
+  /**
+   * Whether the script may deliver it directly to the replica's consumer; `noted`: only to one that notes the
+   * ids of the requests that it begins.
+   */
+  readonly deliverable: boolean | 'noted';
 }
 
 interface AddJobs {
@@ -36,7 +39,7 @@ export interface AddedJobs extends LoadWord {
 }
 
 const keysOfBullMq = 9;
-const ownKeys = 3;
+const ownKeys = 4;
 
 /**
  * Adds jobs that may run at once. The text contains BullMQ's `addStandardJob`, so it is composed at run time.
@@ -47,13 +50,17 @@ export const addJobs: Omit<Script<AddJobs, AddedJobs>, 'file'> = {
     keys.lease(replica),
     keys.leaseFence(replica),
     keys.consumer(replica),
+    keys.noting(replica),
   ],
   args: ({ replica, jobs, now }, keys) => {
-    const first = jobs.filter(({ deliverable }) => deliverable);
-    const others = first.length === jobs.length ? [] : jobs.filter(({ deliverable }) => !deliverable);
+    const first = jobs.filter(({ deliverable }) => deliverable === true);
+    const isAll = first.length === jobs.length;
+    const noted = isAll ? [] : jobs.filter(({ deliverable }) => deliverable === 'noted');
+    const others = isAll ? [] : jobs.filter(({ deliverable }) => deliverable === false);
     const prefix = keys.bullMq(keys.queue(replica), '');
-    const idsAndData = [...first, ...others].flatMap(({ id, data }) => [id, data]);
-    return [prefix, jobName, now, optionsJson, first.length, ...idsAndData];
+    const idsAndData = [...first, ...noted, ...others].flatMap(({ id, data }) => [id, data]);
+    const direct = [first.length, first.length + noted.length];
+    return [prefix, jobName, now, optionsJson, ...direct, ...idsAndData];
   },
   decode(reply) {
     // As the Lua file says.

@@ -2,6 +2,7 @@
 -- KEYS[1..14] the keys of BullMQ's moveToFinished, in its order; KEYS[12] is not used
 -- KEYS[15] fence
 -- KEYS[16] consumer
+-- KEYS[17] noting
 -- ARGV[1] the worker's fence
 -- ARGV[2] prefix of the queue's keys
 -- ARGV[3] now, in ms since the epoch
@@ -11,19 +12,21 @@
 --   is paused
 -- ARGV[7] how many jobs to take at most
 -- ARGV[8] TTL of the inboxes in ms
--- ARGV[9] number of inboxes
--- ARGV[10..] key, number of frames and frames of each inbox; then the ids of the jobs to finish
+-- ARGV[9] for how long after this tick requests that must not run twice may be delivered directly, in ms; 0
+--   if the consumer does not note the ids of those that it begins
+-- ARGV[10] number of inboxes
+-- ARGV[11..] key, number of frames and frames of each inbox; then the ids of the jobs to finish
 -- Returns {-1} if another worker has taken the lease, and does nothing then; else {when the next delayed job
 -- is due in ms since the epoch, or 0, or nil if there may be more to take; codes of moveToFinished; jobs as
 -- alternating id, data and times taken; deliveries that were not read before}.
 -- USES isSuperseded, formatRegistration, parseSleepNote, deliveriesKey
 -- INCLUDE
-local call, prefix, at = redis.call, ARGV[2], 10
+local call, prefix, at = redis.call, ARGV[2], 11
 local fence, consumer = unpack(call('MGET', KEYS[15], KEYS[16]))
 if isSuperseded(fence, ARGV[1]) then
   return { -1 }
 end
-for _ = 1, tonumber(ARGV[9]) do
+for _ = 1, tonumber(ARGV[10]) do
   local last = at + 1 + tonumber(ARGV[at + 1])
   call('RPUSH', ARGV[at], unpack(ARGV, at + 2, last))
   call('PEXPIRE', ARGV[at], ARGV[8])
@@ -60,7 +63,12 @@ elseif asleep then
   return { due, codes, jobs, unread }
 elseif ARGV[6] == '-2' then
   call('DEL', KEYS[16])
-elseif ARGV[6] ~= '-1' and consumer ~= registration then
-  call('SET', KEYS[16], registration)
+elseif ARGV[6] ~= '-1' then
+  if consumer ~= registration then
+    call('SET', KEYS[16], registration)
+  end
+  if ARGV[9] ~= '0' then
+    call('SET', KEYS[17], ARGV[1], 'PX', ARGV[9])
+  end
 end
 return { due, codes, jobs, unread }

@@ -52,6 +52,11 @@ export interface TickTerms {
   readonly lockMs: number;
   /** The TTL of the inboxes in ms. */
   readonly inboxTtlMs: number;
+  /**
+   * For how long after a tick requests that must not run twice may be delivered directly, in ms; 0 if the
+   * consumer does not note the ids of those that it begins.
+   */
+  readonly notingMs: number;
 }
 
 export interface TickCall {
@@ -75,9 +80,10 @@ export const tick = {
     ...keys.moveToFinished(replica),
     keys.leaseFence(replica),
     keys.consumer(replica),
+    keys.noting(replica),
   ],
   args({ terms, ended, jobLimit, now }: TickCall, keys: Keys): readonly ScriptArgument[] {
-    const { lease, token, lockMs, inboxTtlMs } = terms;
+    const { lease, token, lockMs, inboxTtlMs, notingMs } = terms;
     const { replica, fence } = lease;
     const args: ScriptArgument[] = [
       fence,
@@ -88,6 +94,7 @@ export const tick = {
       typeof jobLimit === 'number' ? jobLimit : limitCodes[jobLimit],
       maxTaken,
       inboxTtlMs,
+      notingMs,
     ];
     pushInboxes(args, ended, (gateway) => keys.inbox(replica, gateway));
     for (const { id } of ended) args.push(id);

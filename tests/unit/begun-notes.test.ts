@@ -1,0 +1,153 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createLogger } from '#shared/process/logger.ts';
+import { BegunNotes, notingFence } from '../../worker/notes/begun-notes.ts';
+import type { Noting } from '../../worker/notes/begun-notes.ts';
+import { notesFile, notesHead, readNotes, removeOldNotes } from '../../worker/notes/notes-files.ts';
+import type { NotesPlace } from '../../worker/notes/notes-files.ts';
+import { findNotesFolder } from '../../worker/notes/notes-folder.ts';
+
+const lease = { replica: 'S1', fence: 7 };
+let folder = '';
+
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'ringpost-notes-'))));
+afterEach(() => {
+  vi.useRealTimers();
+  rmSync(folder, { recursive: true });
+});
+
+const place = (): NotesPlace => ({ folder, namespace: 'ns' });
+
+const noting = (where: NotesPlace): Noting => ({ place: where, running: () => ['streams'], leaseMs: 3000 });
+
+function begin(held: () => Iterable<string> = () => []): BegunNotes {
+  const notes = new BegunNotes({ noting: noting(place()), lease, held, log: createLogger('test', 'silent') });
+  notes.open();
+  return notes;
+}
+
+const read = (fence = lease.fence): string[] | undefined => {
+  const ids = readNotes(place(), { replica: 'S1', fence });
+  return ids && [...ids].toSorted();
+};
+
+it('another process reads what a worker has noted', () => {
+  const notes = begin();
+  expect(read()).toEqual([]);
+  notes.note(['one', 'two']);
+  notes.note(['three']);
+  expect(read()).toEqual(['one', 'three', 'two']);
+  expect(notingFence(notes.token)).toBe(7);
+});
+
+it('says nothing of a worker that has no file', () => {
+  begin().note(['one']);
+  expect(read(8)).toBeUndefined();
+  expect(readNotes(place(), { replica: 'S2', fence: 7 })).toBeUndefined();
+  expect(readNotes({ ...place(), namespace: 'other' }, lease)).toBeUndefined();
+  expect(readNotes({ ...place(), folder: join(folder, 'none') }, lease)).toBeUndefined();
+});
+
+it('names of replicas and namespaces are not mixed up', () => {
+  const notes = new BegunNotes({
+    noting: noting({ folder, namespace: 'a.S1' }),
+    lease: { replica: '7', fence: 9 },
+    held: () => [],
+    log: createLogger('test', 'silent'),
+  });
+  notes.open();
+  removeOldNotes({ folder, namespace: 'a' }, { replica: 'S1', fence: 100 });
+  expect(readNotes({ folder, namespace: 'a.S1' }, { replica: '7', fence: 9 })).toEqual(new Set());
+});
+
+it.each([
+  ['that another run of the kernel wrote', 'ringpost notes 1 another-boot\none\n'],
+  ['that is empty', ''],
+])('cannot read a file %s', (_, text) => {
+  writeFileSync(notesFile(place(), lease, 1), text);
+  expect(read()).toBeUndefined();
+});
+
+it('a line that was cut off is none of a request that began', () => {
+  writeFileSync(notesFile(place(), lease, 1), `${notesHead()}one\ntw`);
+  expect(read()).toEqual(['one', 'tw']);
+});
+
+it('only its user can read a file', () => {
+  begin();
+  expect(statSync(notesFile(place(), lease, 1)).mode & 0o777).toBe(0o600);
+});
+
+it('keeps what is held however long it runs, and what has ended for some seconds', () => {
+  vi.useFakeTimers();
+  const held = new Set(['long']);
+  const notes = begin(() => held);
+  notes.note(['long', 'short']);
+  vi.advanceTimersByTime(6000);
+  notes.note(['second']);
+  expect(read()).toEqual(['long', 'second', 'short', 'streams']);
+  vi.advanceTimersByTime(6000);
+  notes.note(['third']);
+  expect(read()).toEqual(['long', 'second', 'streams', 'third']);
+  expect(readdirSync(folder)).toHaveLength(2);
+});
+
+it('takes a bounded space', () => {
+  const notes = begin();
+  const ids = Array.from({ length: 256 }, (_, at) => `${at}-${'x'.repeat(60)}`);
+  for (let at = 0; at < 1000; at += 1) notes.note(ids);
+  const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
+  expect(sizes).toHaveLength(2);
+  expect(Math.max(...sizes)).toBeLessThan(1.1 * 2 ** 20);
+});
+
+it('removes its files at a clean end, and leaves them if another worker has to read them', () => {
+  const notes = begin();
+  notes.note(['one']);
+  notes.leave();
+  expect(read()).toEqual(['one']);
+  notes.close();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('if it cannot write, there is no file, so that everything counts as begun', () => {
+  const notes = begin();
+  notes.note(['one']);
+  writeFileSync(notesFile(place(), lease, 2), 'in the way');
+  vi.useFakeTimers({ now: Date.now() + 10_000 });
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10_000);
+  notes.note(['two']);
+  expect(notes.isOpen).toBe(false);
+  expect(read()).toBeUndefined();
+  vi.restoreAllMocks();
+});
+
+it('the next worker removes the files of those before it, and files of yesterday', () => {
+  begin();
+  const old = notesFile({ folder, namespace: 'gone' }, lease, 1);
+  const fresh = notesFile({ folder, namespace: 'other' }, lease, 1);
+  writeFileSync(old, '');
+  writeFileSync(fresh, '');
+  utimesSync(old, 0, 0);
+  removeOldNotes(place(), { replica: 'S1', fence: 7 });
+  expect(read()).toEqual([]);
+  removeOldNotes(place(), { replica: 'S1', fence: 8 });
+  expect(readdirSync(folder).map((name) => join(folder, name))).toEqual([fresh]);
+});
+
+it('finds no place that is not in memory', () => {
+  // The folder of this test may be anywhere, but no host has its memory at these places.
+  expect(findNotesFolder({ XDG_RUNTIME_DIR: '/proc' })).not.toBe('/proc');
+  expect(['/dev/shm', undefined]).toContain(findNotesFolder({}));
+});
+
+it('a worker without a place notes nothing, and its locks say so', () => {
+  const log = createLogger('test', 'silent');
+  const notes = new BegunNotes({ noting: undefined, lease, held: () => [], log });
+  notes.open();
+  notes.note(['one']);
+  expect(notes.isOpen).toBe(false);
+  expect(notingFence(notes.token)).toBeUndefined();
+});

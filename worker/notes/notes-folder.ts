@@ -1,0 +1,31 @@
+import { readFileSync, statfsSync } from 'node:fs';
+
+/** What `statfs` says of a tmpfs (`TMPFS_MAGIC` in Linux's `magic.h`). */
+const tmpfs = 0x01021994;
+
+/**
+ * Finds a folder in memory: what a process writes there survives the process, and not its host. So a worker
+ * that finds the file of another one there runs on the same host.
+ * @param env of this process.
+ * @returns undefined if there is none, as on hosts that do not run Linux.
+ */
+export function findNotesFolder(env: NodeJS.ProcessEnv): string | undefined {
+  return ['/dev/shm', env['XDG_RUNTIME_DIR']].find((folder) => folder !== undefined && isTmpfs(folder));
+}
+
+function isTmpfs(folder: string): boolean {
+  try {
+    return statfsSync(folder).type === tmpfs;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns the id of this run of the host's kernel; '' if it has none. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
