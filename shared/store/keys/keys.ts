@@ -63,6 +63,12 @@ export interface Keys extends RingKeys {
    * the generation of its last worker, the time in ms since the epoch, and the channel of changes.
    */
   consumer(replica: string): string;
+  /**
+   * String with a TTL: somebody reads BullMQ's events of the queue, so the scripts write them.
+   */
+  eventReaders(replica: string): string;
+  /** String with a TTL: a gateway has looked for readers of events, and the others need not. */
+  readonly eventReadersSought: string;
   /** List: jobs that were delivered directly and not read yet, each as its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
   /**
@@ -211,6 +217,8 @@ export function createKeys(namespace: string): Keys {
     currentGeneration: (replica) => `${replicaPrefix(replica)}:current-generation`,
     leaseFence: (replica) => `${replicaPrefix(replica)}:fence`,
     consumer: (replica) => `${replicaPrefix(replica)}:consumer`,
+    eventReaders: (replica) => `${replicaPrefix(replica)}:event-readers`,
+    eventReadersSought: `${namespace}:{+events}:sought`,
     deliveries: (replica, fence) => `${replicaPrefix(replica)}:deliveries:${fence}`,
     suspects: (replica) => `${replicaPrefix(replica)}:suspects`,
     pardoned: (replica) => `${replicaPrefix(replica)}:pardoned`,

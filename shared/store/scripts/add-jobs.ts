@@ -36,7 +36,7 @@ export interface AddedJobs extends LoadWord {
 }
 
 const keysOfBullMq = 9;
-const ownKeys = 3;
+const ownKeys = 4;
 
 /**
  * Adds jobs that may run at once. The text contains BullMQ's `addStandardJob`, so it is composed at run time.
@@ -47,6 +47,7 @@ export const addJobs: Omit<Script<AddJobs, AddedJobs>, 'file'> = {
     keys.lease(replica),
     keys.leaseFence(replica),
     keys.consumer(replica),
+    keys.eventReaders(replica),
   ],
   args: ({ replica, jobs, now }, keys) => {
     const first = jobs.filter(({ deliverable }) => deliverable);

@@ -75,6 +75,7 @@ export const tick = {
     ...keys.moveToFinished(replica),
     keys.leaseFence(replica),
     keys.consumer(replica),
+    keys.eventReaders(replica),
   ],
   args({ terms, ended, jobLimit, now }: TickCall, keys: Keys): readonly ScriptArgument[] {
     const { lease, token, lockMs, inboxTtlMs } = terms;
