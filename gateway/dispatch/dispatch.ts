@@ -29,6 +29,7 @@ import { Cancellations } from './cancellations.ts';
 import { Capacity } from './capacity.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Enqueuer } from './enqueuer.ts';
+import { EventDemand } from './event-demand.ts';
 import { followRing } from './follow-ring.ts';
 import { answerGarbledJobs } from './garbled-jobs.ts';
 import { LostRequests } from './lost-requests.ts';
@@ -54,6 +55,7 @@ export interface DispatchOptions {
     | 'affinity'
     | 'loadBound'
     | 'outliers'
+    | 'queueEvents'
   >;
   /** This gateway's name. */
   readonly gateway: string;
@@ -165,10 +167,12 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const leases = new LeaseReader(connection);
   const lostStreams = new LostStreams({ streams, queues, leases, inbox, log });
   answerGarbledJobs(notices, waiters, dispatcher);
-  followRing(watcher, { waiters, streams, inbox, queues, lostRequests, log });
+  const events = new EventDemand({ connection, mode: config.queueEvents, log });
+  followRing(watcher, { waiters, streams, inbox, queues, events, lostRequests, log });
 
   const life = startStop(
     async () => {
+      await events.start();
       await inbox.start();
       await capacity.start();
       await lostRequests.start();
@@ -177,6 +181,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     async () => {
       await retryMoves.stop();
+      await events.stop();
       await capacity.stop();
       await lostRequests.stop();
       await lostStreams.stop();

@@ -1,6 +1,7 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { EventDemand } from './event-demand.ts';
 import type { LostRequests } from './lost-requests.ts';
 import type { OpenStreams } from '../streams/open-streams.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
@@ -11,6 +12,7 @@ interface Followers {
   readonly streams: OpenStreams;
   readonly inbox: ReplyInbox;
   readonly queues: JobQueues;
+  readonly events: EventDemand;
   readonly lostRequests: LostRequests;
   readonly log: Logger;
 }
@@ -22,7 +24,7 @@ interface Followers {
  */
 export function followRing(
   watcher: RingWatcher,
-  { waiters, streams, inbox, queues, lostRequests, log }: Followers,
+  { waiters, streams, inbox, queues, events, lostRequests, log }: Followers,
 ): void {
   watcher.onChange(() => {
     const { ring, state } = watcher;
@@ -30,6 +32,7 @@ export function followRing(
     for (const replica of waiters.replicas) used.add(replica);
     for (const replica of streams.replicas) used.add(replica);
     inbox.listenTo(used);
+    events.follow(used);
     queues.keepOnly(used).catch((error: unknown) => log.debug({ err: error }, 'a queue was not closed'));
     lostRequests.check();
   });

@@ -76,6 +76,8 @@ export interface GatewayConfig {
   /** Header fields that a request may have. */
   readonly headLimitFields: number;
   readonly queueLimit: number;
+  /** When BullMQ's events of the queues are written. */
+  readonly queueEvents: 'auto' | 'on' | 'off';
   /** How many requests of one hash key are accepted; undefined: any number. */
   readonly keyRate: Rate | undefined;
   /** How many requests of one hash key run at once; undefined: any number. */
@@ -255,6 +257,7 @@ function configOf(
     headLimitBytes: values.HEAD_LIMIT_BYTES,
     headLimitFields: values.HEAD_LIMIT_FIELDS,
     queueLimit: values.QUEUE_LIMIT,
+    queueEvents: values.QUEUE_EVENTS,
     keyRate: values.KEY_RATE === undefined ? undefined : parseRate(values.KEY_RATE),
     keyConcurrency: values.KEY_CONCURRENCY,
     bytesInFlight: values.BYTES_IN_FLIGHT,

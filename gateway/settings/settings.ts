@@ -2,11 +2,11 @@ import type { SettingsOf } from '#shared/settings/load-settings.ts';
 import { autoscaleSettings } from './autoscale-settings.ts';
 import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
-import { redisUrlPattern } from '#shared/process/redis-url.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
 import { loadSettings } from './load-settings.ts';
 import { outlierSettings } from '../outliers/outlier-settings.ts';
+import { redisSettings } from './redis-settings.ts';
 import { startSettings } from './start-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
@@ -28,20 +28,7 @@ export const gatewaySettings = {
       description: 'What this process is: a gateway, a controller, or both.',
     },
     ...commonSettings,
-    INSTALL_REDIS: {
-      type: 'string',
-      enum: ['yes'],
-      description:
-        '`yes`: `npm start` may install a missing Redis with sudo or brew. As root it does so without ' +
-        'this setting.',
-    },
-    WORKER_REDIS_URL: {
-      type: 'string',
-      pattern: redisUrlPattern,
-      description:
-        'Redis as the workers that the controller starts reach it, e.g. with a user of their own. Unset: ' +
-        '`REDIS_URL`.',
-    },
+    ...redisSettings,
     REPLICAS: {
       type: 'integer',
       minimum: 0,

@@ -37,7 +37,7 @@ async function counted(url: string): Promise<Map<string, number>> {
 
 describe('3,000 requests at 64 connections over three replicas', () => {
   it('get 3,000 answers with 200, are counted so, and leave nothing in Redis', async () => {
-    const { url, gateway } = await system().start();
+    const { url, gateway } = await system().start({ QUEUE_EVENTS: 'on' });
     const before = await keysAtRest(system());
     const result = await autocannon({ url: `${url}/home`, amount: 3000, connections: 64 });
     expect(result).toMatchObject({ errors: 0, timeouts: 0, resets: 0 });

@@ -58,10 +58,13 @@ const refusedKey = /can't access at least one of the keys|No permissions to acce
 describe.each(redisRoles)('the user of a %s', (role) => {
   it('may not run any command of an administrator', async () => {
     const redis = open(role);
-    for (const line of administration)
+    for (const line of administration) {
+      // A gateway looks for readers of events.
+      if (role === 'gateway' && line.join(' ') === 'CLIENT LIST') continue;
       expect(await outcomeOf(redis, ...line), line.join(' ')).toMatch(
         /^NOPERM |^ERR DEBUG command not allowed/,
       );
+    }
   });
 
   it('neither reads nor writes keys and channels of another namespace', async () => {

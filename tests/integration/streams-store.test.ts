@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   encodeAbort,
   encodeBlocked,
@@ -238,6 +238,11 @@ describe('push', () => {
 });
 
 describe('end-streams', () => {
+  beforeEach(async () => {
+    const { redis, keys } = system();
+    await redis.set(keys.eventReaders(replica), '1', 'PX', 60_000);
+  });
+
   it('pushes the last frames and leaves nothing of the jobs', async () => {
     const { redis, keys } = system();
     const { live, open, inbox, places } = await streamedJobs();

@@ -69,6 +69,11 @@ export interface Keys extends RingKeys {
    * only while it is there.
    */
   noting(replica: string): string;
+   * String with a TTL: somebody reads BullMQ's events of the queue, so the scripts write them.
+   */
+  eventReaders(replica: string): string;
+  /** String with a TTL: a gateway has looked for readers of events, and the others need not. */
+  readonly eventReadersSought: string;
   /** List: jobs that were delivered directly and not read yet, each as its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
   /**
@@ -218,6 +223,8 @@ export function createKeys(namespace: string): Keys {
     leaseFence: (replica) => `${replicaPrefix(replica)}:fence`,
     consumer: (replica) => `${replicaPrefix(replica)}:consumer`,
     noting: (replica) => `${replicaPrefix(replica)}:noting`,
+    eventReaders: (replica) => `${replicaPrefix(replica)}:event-readers`,
+    eventReadersSought: `${namespace}:{+events}:sought`,
     deliveries: (replica, fence) => `${replicaPrefix(replica)}:deliveries:${fence}`,
     suspects: (replica) => `${replicaPrefix(replica)}:suspects`,
     pardoned: (replica) => `${replicaPrefix(replica)}:pardoned`,

@@ -29,7 +29,7 @@ import type { MoveJob } from '../scripts/move-job.ts';
 import { takeBack } from '../scripts/take-back.ts';
 import type { TakenBack } from '../scripts/take-back.ts';
 
-/** Nobody reads BullMQ's event stream here. Without a bound each queue keeps 10,000 entries of it. */
+/** If BullMQ's events are written, each queue would keep 10,000 of them without a bound. */
 const maxEvents = 100;
 
 /** The gateway's side of the replicas' queues: it adds jobs, and takes back those that have not started. */

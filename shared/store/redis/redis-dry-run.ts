@@ -71,8 +71,13 @@ const neededFor: Readonly<Record<string, readonly RedisPlace['kind'][]>> = {
   wait: ['sentinel', 'cluster'],
 };
 
-/** Commands that cannot be tried in a transaction: they run at once, or change the connection. */
+/**
+ * Commands that cannot be tried in a transaction, since they run at once or change the connection; and those
+ * that are not needed.
+ */
 const untried = new Set([
+  // Without it `QUEUE_EVENTS=auto` acts like `on`.
+  'client|list',
   'client|setname',
   'discard',
   'exec',

@@ -53,6 +53,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
       'zremrangebyscore zrevrange zrevrangebyscore zscore',
     streams: 'xadd xlen xrange xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
+    clients: 'client|list',
   },
   controller: {
     keys: 'del exists persist pexpire pttl rename scan type unlink',

@@ -6,6 +6,7 @@
 -- KEYS[11] fence
 -- KEYS[12] consumer
 -- KEYS[13] noting
+-- KEYS[14] readers of events
 -- ARGV[1] prefix of the queue's keys
 -- ARGV[2] name of the jobs
 -- ARGV[3] now, in ms since the epoch
@@ -34,7 +35,8 @@ if paused or concurrency or max or not kept or known > (empty and 0 or 1) then
   end
   return { 0, call('LLEN', KEYS[1]) + call('LLEN', KEYS[2]) + call('LLEN', KEYS[7]), 0 }
 end
-local lease, fence, consumer, noting = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12], KEYS[13]))
+local lease, fence, consumer, noting, readers =
+  unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]))
 local free, waits, runs = 0, 0, call('LLEN', KEYS[7])
 local registered, limit, lockMs, token = parseRegistration(consumer)
 if empty and lease and registered == fence then
@@ -66,15 +68,17 @@ if #waiting > 0 then
   waits = call('LPUSH', KEYS[1], unpack(waiting))
   call('ZADD', KEYS[9], '0', '0')
 end
--- Only present listeners need events, so replicas get them and the append-only file does not (ADR 0021).
-call('XTRIM', events, 'MAXLEN', '~', kept)
-redis.set_repl(redis.REPL_REPLICA)
-for at = 1, #jobs do
-  local id = ARGV[5 + 2 * at]
-  call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
-  call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
-  if at <= free then
-    call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+if readers then
+  -- Only present readers need events, so replicas get them and the append-only file does not (ADR 0021).
+  call('XTRIM', events, 'MAXLEN', '~', kept)
+  redis.set_repl(redis.REPL_REPLICA)
+  for at = 1, #jobs do
+    local id = ARGV[5 + 2 * at]
+    call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
+    call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+    if at <= free then
+      call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+    end
   end
 end
 return { #active, waits + runs, tonumber(limit or 0) }

@@ -51,6 +51,7 @@ export const addJobs: Omit<Script<AddJobs, AddedJobs>, 'file'> = {
     keys.leaseFence(replica),
     keys.consumer(replica),
     keys.noting(replica),
+    keys.eventReaders(replica),
   ],
   args: ({ replica, jobs, now }, keys) => {
     const first = jobs.filter(({ deliverable }) => deliverable === true);

@@ -5,6 +5,7 @@
 -- KEYS[3] fence
 -- KEYS[4] inbox
 -- KEYS[5] events
+-- KEYS[6] readers of events
 -- ARGV[1] the worker's fence
 -- ARGV[2] prefix of the queue's keys
 -- ARGV[3] TTL of the inbox in ms
@@ -12,10 +13,11 @@
 -- Returns 1, or -1 if another worker has taken the lease since and nothing was done.
 -- USES isSuperseded
 local call, prefix, ended, pushed = redis.call, ARGV[2], {}, false
-local parts = { '', ':lock', ':logs', ':dependencies', ':processed', ':failed', ':unsuccessful' }
-if isSuperseded(call('GET', KEYS[3]), ARGV[1]) then
+local fence, readers = unpack(call('MGET', KEYS[3], KEYS[6]))
+if isSuperseded(fence, ARGV[1]) then
   return -1
 end
+local parts = { '', ':lock', ':logs' }
 for at = 4, #ARGV, 2 do
   local id, frame, keys = ARGV[at], ARGV[at + 1], {}
   if frame ~= '' then
@@ -34,10 +36,12 @@ end
 if pushed then
   call('PEXPIRE', KEYS[4], ARGV[3])
 end
--- Only present listeners need events, so replicas get them and the append-only file does not (ADR 0021).
-redis.set_repl(redis.REPL_REPLICA)
-for _, id in ipairs(ended) do
-  call('XADD', KEYS[5], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')
+if readers then
+  -- Only present readers need events, so replicas get them and the append-only file does not (ADR 0021).
+  redis.set_repl(redis.REPL_REPLICA)
+  for _, id in ipairs(ended) do
+    call('XADD', KEYS[5], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')
+  end
+  redis.set_repl(redis.REPL_ALL)
 end
-redis.set_repl(redis.REPL_ALL)
 return 1

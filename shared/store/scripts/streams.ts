@@ -50,6 +50,7 @@ export const endStreams = script<ToInbox & { readonly ends: readonly StreamEnd[]
     keys.leaseFence(replica),
     keys.inbox(replica, gateway),
     keys.bullMq(keys.queue(replica), 'events'),
+    keys.eventReaders(replica),
   ],
   args: ({ lease, ttlMs, ends }, keys) => [
     lease.fence,

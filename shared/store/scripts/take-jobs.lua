@@ -6,6 +6,7 @@
 -- ARGV[3] token of the locks
 -- ARGV[4] TTL of the locks in ms
 -- ARGV[5] how many jobs to take at most
+-- ARGV[6] whether somebody reads the queue's events
 -- Returns the jobs as alternating id, data and times taken; and when the next delayed job is due, in ms
 -- since the epoch or 0, which is false if there may be more to take.
 local call, prefix, taken, limit = redis.call, ARGV[1], {}, ARGV[5]
@@ -26,13 +27,15 @@ end
 if #ids > 0 then
   call('LPUSH', KEYS[2], unpack(ids))
 end
--- Only present listeners need events, so replicas get them and the append-only file does not (ADR 0021).
-call('XTRIM', KEYS[4], 'MAXLEN', '~', kept or 10000)
-redis.set_repl(redis.REPL_REPLICA)
-for _, id in ipairs(ids) do
-  call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+if ARGV[6] then
+  -- Only present readers need events, so replicas get them and the append-only file does not (ADR 0021).
+  call('XTRIM', KEYS[4], 'MAXLEN', '~', kept or 10000)
+  redis.set_repl(redis.REPL_REPLICA)
+  for _, id in ipairs(ids) do
+    call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  end
+  redis.set_repl(redis.REPL_ALL)
 end
-redis.set_repl(redis.REPL_ALL)
 if usual and #ids < tonumber(limit) and call('EXISTS', KEYS[3], KEYS[10]) == 0 then
   -- The queue is empty. A caller that adds a job sets the marker again; an old one would only wake a worker
   -- for nothing.

@@ -3,6 +3,7 @@
 -- KEYS[15] fence
 -- KEYS[16] consumer
 -- KEYS[17] noting
+-- KEYS[18] readers of events
 -- ARGV[1] the worker's fence
 -- ARGV[2] prefix of the queue's keys
 -- ARGV[3] now, in ms since the epoch
@@ -22,7 +23,7 @@
 -- USES isSuperseded, formatRegistration, parseSleepNote, deliveriesKey
 -- INCLUDE
 local call, prefix, at = redis.call, ARGV[2], 11
-local fence, consumer = unpack(call('MGET', KEYS[15], KEYS[16]))
+local fence, consumer, readers = unpack(call('MGET', KEYS[15], KEYS[16], KEYS[18]))
 if isSuperseded(fence, ARGV[1]) then
   return { -1 }
 end
@@ -34,11 +35,11 @@ for _ = 1, tonumber(ARGV[10]) do
 end
 local codes, jobs, due, deliveries = {}, {}, 0, deliveriesKey(prefix, ARGV[1])
 if at <= #ARGV then
-  codes = finishJobs(KEYS, { prefix, ARGV[3], ARGV[4], unpack(ARGV, at) })
+  codes = finishJobs(KEYS, { prefix, ARGV[3], ARGV[4], readers, unpack(ARGV, at) })
 end
 local unread = call('LPOP', deliveries, '1000') or {}
 local held, waiting = call('LLEN', KEYS[2]), call('EXISTS', KEYS[1], KEYS[3], KEYS[7], KEYS[10])
-if #codes > 0 and held == 0 and (waiting == 0 or call('EXISTS', KEYS[1], KEYS[3]) == 0) then
+if readers and #codes > 0 and held == 0 and (waiting == 0 or call('EXISTS', KEYS[1], KEYS[3]) == 0) then
   redis.set_repl(redis.REPL_REPLICA)
   call('XADD', KEYS[4], '*', 'event', 'drained')
   redis.set_repl(redis.REPL_ALL)
@@ -47,7 +48,7 @@ local free = math.min(ARGV[7], ARGV[6] - held)
 if free <= 0 then
   due = false
 elseif waiting > 0 then
-  jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], free })
+  jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], free, readers })
 end
 -- From now on jobs are delivered directly to this consumer, or no longer are. The empty delivery is the end
 -- marker. The note that the replica sleeps stays, unless this consumer holds jobs again.

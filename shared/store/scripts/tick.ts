@@ -81,6 +81,7 @@ export const tick = {
     keys.leaseFence(replica),
     keys.consumer(replica),
     keys.noting(replica),
+    keys.eventReaders(replica),
   ],
   args({ terms, ended, jobLimit, now }: TickCall, keys: Keys): readonly ScriptArgument[] {
     const { lease, token, lockMs, inboxTtlMs, notingMs } = terms;
