@@ -1,26 +1,43 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { inStep } from './in-step.ts';
 
-/** Between two samples, in ms. */
-const resolution = 50;
+/** Between two measurements, in ms. */
+const everyMs = 100;
 
 /** Measures how late the event loop of this thread runs its timers. */
 export class LoopDelay {
-  readonly #histogram = monitorEventLoopDelay({ resolution });
+  readonly #onTurn: () => void;
+  #end: (() => void) | undefined;
+  #measuredAt = 0;
+  #longestMs = 0;
+
+  /** @param onTurn called every 100 ms. */
+  constructor(onTurn: () => void = () => undefined) {
+    this.#onTurn = onTurn;
+  }
 
   start(): void {
-    this.#histogram.enable();
+    this.#measuredAt = performance.now();
+    this.#end = inStep(everyMs, () => this.#turn());
   }
 
   stop(): void {
-    this.#histogram.disable();
+    this.#end?.();
   }
 
-  /** @returns the 99th percentile of the delay in ms since the last call; 0 if nothing was measured. */
+  /**
+   * @returns the longest delay in ms since the last call; 0 if nothing was measured. Of the few measurements
+   * of a second or two it is also the 99th percentile.
+   */
   take(): number {
-    const histogram = this.#histogram;
-    // A sample is the time between two timers, which are `resolution` apart if the loop is idle.
-    const ms = histogram.count === 0 ? 0 : histogram.percentile(99) / 1e6 - resolution;
-    histogram.reset();
-    return Math.max(0, Math.round(ms * 10) / 10);
+    const ms = this.#longestMs;
+    this.#longestMs = 0;
+    return Math.round(ms * 10) / 10;
+  }
+
+  #turn(): void {
+    const now = performance.now();
+    this.#longestMs = Math.max(this.#longestMs, now - this.#measuredAt - everyMs);
+    this.#measuredAt = now;
+    this.#onTurn();
   }
 }

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { IdleTime, LeaseState, WorkerLoad } from '#shared/contract/lease.ts';
+import { inStep } from '#shared/process/in-step.ts';
 import { LoopDelay } from '#shared/process/loop-delay.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
@@ -26,8 +27,6 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
   readonly onEnded: (error: Error) => void;
 }
 
-/** How often the main thread counts a turn of its event loop, in ms. */
-const turnMs = 100;
 /** How often the main thread measures its heap, the delay of its event loop and its idle time, in ms. */
 const measureMs = 1000;
 
@@ -47,7 +46,7 @@ export class LeaseKeeper {
   readonly #turns = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #skew = new SharedSkew();
   readonly #numbers = new SharedNumbers();
-  readonly #delay = new LoopDelay();
+  readonly #delay = new LoopDelay(() => void Atomics.add(this.#turns, 0, 1));
   readonly #onSuperseded = new Map<string, () => void>();
   readonly #calls = new Map<number, Call>();
   readonly #life = startStop(
@@ -55,8 +54,7 @@ export class LeaseKeeper {
     () => this.#stop(),
   );
   #thread: Worker | undefined;
-  #turning: NodeJS.Timeout | undefined;
-  #measuring: NodeJS.Timeout | undefined;
+  #endMeasuring: (() => void) | undefined;
   #lastCall = 0;
   #ready = false;
   #stopping = false;
@@ -119,10 +117,9 @@ export class LeaseKeeper {
     const { env, onEnded } = this.#options;
     const thread = startLeaseThread(env, this.#threadData());
     this.#thread = thread;
-    this.#turning = setInterval(() => Atomics.add(this.#turns, 0, 1), turnMs);
     this.#delay.start();
     this.#measure();
-    this.#measuring = setInterval(() => this.#measure(), measureMs);
+    this.#endMeasuring = inStep(measureMs, () => this.#measure());
     const ready = Promise.withResolvers<void>();
     let failure: Error | undefined;
     thread.on('error', (error: unknown) => {
@@ -174,8 +171,7 @@ export class LeaseKeeper {
 
   async #stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#turning);
-    clearInterval(this.#measuring);
+    this.#endMeasuring?.();
     this.#delay.stop();
     const ended = new Promise((resolve) => this.#thread?.once('exit', resolve));
     this.#post({ do: 'stop' });

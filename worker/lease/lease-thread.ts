@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { inStep } from '#shared/process/in-step.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { KeptLeases } from './kept-leases.ts';
@@ -37,7 +38,7 @@ export class LeaseThread {
   readonly #skew: SharedSkew;
   readonly #numbers: SharedNumbers;
   readonly #answers: SharedAnswers;
-  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #endTimers: readonly (() => void)[];
   #state: 'turning' | 'stalled' | 'ending' = 'turning';
   #superseded = false;
 
@@ -62,9 +63,9 @@ export class LeaseThread {
       },
       log: this.#log,
     });
-    this.#timers = [
-      setInterval(() => this.#leases.renewAll(), leaseMs / 3),
-      setInterval(() => this.#check(), checkMs),
+    this.#endTimers = [
+      inStep(leaseMs / 3, () => this.#leases.renewAll()),
+      inStep(checkMs, () => this.#check()),
     ];
     port.on('message', (message: ToLeaseThread) => void this.#onMessage(message));
     this.#post({ is: 'ready' });
@@ -142,7 +143,7 @@ export class LeaseThread {
   }
 
   #stopTimers(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const end of this.#endTimers) end();
   }
 
   /** Tells the main thread once Redis has done it, so that the next registrations of its consumers stay. */

@@ -69,6 +69,7 @@ export interface Keys extends RingKeys {
    * only while it is there.
    */
   noting(replica: string): string;
+  /**
    * String with a TTL: somebody reads BullMQ's events of the queue, so the scripts write them.
    */
   eventReaders(replica: string): string;

@@ -1,3 +1,4 @@
+import { inStep } from '../../process/in-step.ts';
 import type { Redis } from './access.ts';
 import { redisOf } from './access.ts';
 import type { Connection } from './connection.ts';
@@ -119,9 +120,9 @@ function measured(redis: Redis): RedisClock {
   if (redis.status === 'end') return clock;
   if (redis.status === 'ready') measure();
   redis.on('ready', measure);
-  const timer = setInterval(() => {
+  const end = inStep(intervalMs, () => {
     if (redis.status === 'ready') measure();
-  }, intervalMs);
-  redis.once('end', () => clearInterval(timer));
+  });
+  redis.once('end', end);
   return clock;
 }
