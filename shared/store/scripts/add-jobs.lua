@@ -5,6 +5,7 @@
 -- KEYS[10] lease
 -- KEYS[11] fence
 -- KEYS[12] consumer
+-- KEYS[13..] bodies that are in keys of their own
 -- ARGV[1] prefix of the queue's keys
 -- ARGV[2] name of the jobs
 -- ARGV[3] now, in ms since the epoch
@@ -12,10 +13,14 @@
 -- ARGV[5] how many of the first jobs may be delivered directly
 -- ARGV[6..] for each job: id, data
 -- Returns {how many jobs were delivered directly, how many jobs without a priority wait and run now, how many
--- the registered consumer may hold, or 0}.
+-- the registered consumer may hold, or 0}. If a body is not there, it returns an error and adds no job: Redis
+-- has refused the body.
 -- USES parseRegistration, parseSleepNote, wakeSleeper, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
+if #KEYS > 12 and call('EXISTS', unpack(KEYS, 13)) < #KEYS - 12 then
+  return redis.error_reply('ERR the body of a job is not there')
+end
 local jobs = {}
 for at = 6, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
@@ -38,7 +43,8 @@ local registered, limit, lockMs, token = parseRegistration(consumer)
 if empty and lease and registered == fence then
   free = math.min(ARGV[5], limit - runs)
 end
-local active, deliveries, waiting = {}, {}, {}
+-- BullMQ writes the id here too, but does not read it back.
+local active, deliveries, waiting, options = {}, {}, {}, ARGV[4] .. '}'
 call('INCRBY', KEYS[4], #jobs)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[4 + 2 * at], ARGV[5 + 2 * at], {}
@@ -49,7 +55,6 @@ for at, job in ipairs(jobs) do
   else
     waiting[#waiting + 1] = id
   end
-  local options = ARGV[4] .. ',"jobId":"' .. id .. '"}'
   call('HSET', job, 'name', name, 'data', data, 'opts', options, 'timestamp', now, 'delay', '0',
     'priority', '0', unpack(fields))
 end
