@@ -133,7 +133,7 @@ export class Dispatcher {
     const sending = this.#send(id, replica, request);
     const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway,
-      frames: framesVersion,
+      frames: this.#waiters.frames,
       deadline,
       ...(directives.deadlineMs === undefined ? {} : { until: accepted + directives.deadlineMs }),
       redelivery,

@@ -51,7 +51,7 @@ export class Enqueuer {
     const { id, replica, job, body } = waiter.request;
     const stored = storedBody(job) ? { body, ttlMs: replyTimeoutMs + bodyGraceMs } : undefined;
     try {
-      return queues.add(replica, id, job, stored, () => waiter.isWaitedFor);
+      return queues.add(replica, id, job, stored);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -1,4 +1,5 @@
 import type { Problem } from '#shared/contract/errors.ts';
+import { framesVersion, framesWithRoom, maxBodyFrameBytes } from '#shared/contract/frame.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
 import type { Ran } from '../http/request-notes.ts';
@@ -25,6 +26,15 @@ export class Waiters {
 
   get size(): number {
     return this.#waiters.size;
+  }
+
+  /**
+   * What the job of one more request says of frames (`JobData.frames`): there is room for long body frames if
+   * all answers may be such without exceeding the limit of bytes.
+   */
+  get frames(): number {
+    const bytes = (this.size + 1) * maxBodyFrameBytes(framesWithRoom);
+    return this.#held.fits(bytes) ? framesWithRoom : framesVersion;
   }
 
   get ids(): readonly string[] {

@@ -30,6 +30,7 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let isComplete = false;
     const upload = uploads.start((problem) => fail(problem));
     const fail = (problem: unknown): void => {
       raw.removeAllListeners('data');
@@ -48,8 +49,12 @@ export function readBody(
       }
       chunks.push(chunk);
     });
-    const brokeOff = (): void => fail(new Problem('request_malformed', 'The body broke off.'));
+    const brokeOff = (): void => {
+      // Each request is closed after its end. An error takes longer to create than a body to read.
+      if (!isComplete) fail(new Problem('request_malformed', 'The body broke off.'));
+    };
     raw.once('end', () => {
+      isComplete = true;
       upload.end();
       resolve(chunks.length === 1 ? (chunks[0] ?? empty) : Buffer.concat(chunks, size));
     });

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 
-/** A body of more bytes than this is stored in its own key, as raw bytes. */
-export const inlineBodyLimit = 64 * 1024;
+/** A body of more bytes than this is stored in its own key, as raw bytes. ADR 0071 has the measurements. */
+export const inlineBodyLimit = 8 * 1024;
 
 /**
  * A body inside JSON: UTF-8 as `text`, other bytes as `base64`; a `stored` body is in its own key.

@@ -12,6 +12,20 @@ import type { Reply, ReplyFrame, ReplyHead, Run } from './reply.ts';
 /** What a job says whose gateway reads these frames: `JobData.frames`. */
 export const framesVersion = 1;
 
+/** What it says if its gateway has room for a longer body frame ({@link maxBodyFrameBytes}). */
+export const framesWithRoom = 2;
+
+/** The most bytes of a whole answer that go in a body frame, if the gateway has room. */
+const roomyBytes = 256 * 1024;
+
+/**
+ * @param frames of the job.
+ * @returns the most bytes of a whole answer that go in a body frame.
+ */
+export function maxBodyFrameBytes(frames: number): number {
+  return frames >= framesWithRoom ? roomyBytes : maxChunkBytes;
+}
+
 /** A chunk has at most this many bytes. */
 export const maxChunkBytes = 64 * 1024;
 
@@ -132,9 +146,12 @@ export function encodeBlocked(id: string, fence: number, offset: number): string
   return `b ${fence} ${offset} ${id}\n`;
 }
 
-/** Encodes the bytes of a whole reply. `encodeReplyAfterBody` makes the reply, which has to follow. */
-export function encodeBodyFrame(id: string, fence: number, bytes: Uint8Array): ReplyFrame {
-  return joinFrame(`w ${fence} ${id}\n`, asBuffer(bytes));
+/**
+ * Encodes the bytes of a whole reply, which are not copied. `encodeReplyAfterBody` makes the reply, which has
+ * to follow.
+ */
+export function encodeBodyFrame(id: string, fence: number, bytes: Uint8Array): PartedFrame {
+  return [`w ${fence} ${id}\n`, asBuffer(bytes)];
 }
 
 /** @returns the frame of a reply whose bytes are in the frame before, as {@link encodeBodyFrame} has it. */

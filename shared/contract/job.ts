@@ -17,8 +17,8 @@ export interface JobData {
   /** The gateway whose inbox gets the reply; empty if no gateway waits for it. */
   readonly gateway: string;
   /**
-   * The version of frames that the gateway which has accepted it reads (`framesVersion`). Without it, the
-   * answer is sent whole, and no stream is kept.
+   * The version of frames that the gateway which has accepted it reads: `framesVersion`, or `framesWithRoom`.
+   * Without it, the answer is sent whole, and no stream is kept.
    */
   readonly frames?: number;
   /** For how long the answer is kept, in ms. Only an async request has it: it has a record, and no waiter. */

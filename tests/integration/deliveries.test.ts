@@ -159,7 +159,7 @@ it('a job that a dead consumer did not read counts as not started for the next w
   const outbox = new ReplyOutbox({
     connection,
     lease,
-    pushes: createReplyPushes(connection, lease, () => undefined),
+    pushes: createReplyPushes(connection, lease, () => undefined, log),
     large: new LargeValues(() => connection),
     aftermath: { follow: () => Promise.resolve() } as never,
     onSuperseded: () => undefined,

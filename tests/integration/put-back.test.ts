@@ -52,7 +52,7 @@ function startRunner(
   const aftermath = new Aftermath({ connection, ...letters, large, log });
   const lease = { replica: 'S1', fence: 1, holder: 'S1#1' };
   const onSuperseded = (): void => undefined;
-  const pushes = createReplyPushes(connection, lease, onSuperseded);
+  const pushes = createReplyPushes(connection, lease, onSuperseded, log);
   const outbox = new ReplyOutbox({ connection, lease, pushes, aftermath, large, onSuperseded, log });
   const streams = new AnswerStreams({
     connection,

@@ -105,7 +105,7 @@ it('delivers the frames of streams, and moves aside what is no frame', async () 
     encodeBlocked('a', 5, 69_632),
     encodeEnd('a', 5, 69_632),
     encodeAbort('a', 5, 'worker_died'),
-    encodeBodyFrame('b', 5, bytes),
+    Buffer.concat(encodeBodyFrame('b', 5, bytes).map((part) => Buffer.from(part))),
   ];
   await redis.rpush(keys.inbox('S1', gateway), ...frames);
   // More than one read brings.

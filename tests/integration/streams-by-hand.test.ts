@@ -6,6 +6,7 @@ import {
   encodeChunk,
   encodeEnd,
   encodeHead,
+  framesWithRoom,
   windowBytes,
 } from '#shared/contract/frame.ts';
 import { parseJob } from '#shared/contract/job.ts';
@@ -65,7 +66,7 @@ async function begun(): Promise<Begun> {
   const [client] = clients;
   if (client === undefined) throw new Error('it was not sent');
   const job = parseJob((await redis.hget(keys.job(replica, id), 'data')) ?? '');
-  expect(job?.frames).toBe(1);
+  expect(job?.frames).toBe(framesWithRoom);
   const gateway = job?.gateway ?? '';
   const signals: StreamSignal[] = [];
   const subscriber = redis.duplicate();

@@ -83,6 +83,12 @@ describe('a body inside JSON', () => {
     expect(decodeBody(undefined)).toEqual(Buffer.alloc(0));
   });
 
+  it('is read if the release before has written it, whose limit for inline bodies was 64 KiB', () => {
+    const bytes = Buffer.alloc(63 * 1024, 'ä"');
+    expect(decodeBody(overTheWire({ text: bytes.toString() }))).toEqual(bytes);
+    expect(decodeBody(overTheWire({ base64: bytes.toString('base64') }))).toEqual(bytes);
+  });
+
   it.each([0x61, 0xff])(
     'is inline up to the limit, and above it only its size is given (byte %i)',
     (byte) => {

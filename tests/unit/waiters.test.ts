@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
+import { framesVersion, framesWithRoom, maxBodyFrameBytes } from '#shared/contract/frame.ts';
 import { QueueCounts } from '../../gateway/dispatch/queue-counts.ts';
 import type { Waiter, WaiterState } from '../../gateway/dispatch/waiter.ts';
 import { Waiters } from '../../gateway/dispatch/waiters.ts';
@@ -121,4 +122,14 @@ it('reports a timeout once, and not if the request has already ended', async () 
   expect(await late.promise).toBe(waiting);
   expect(timedOut).toEqual([]);
   expect(waiting.state).toBe('adding');
+});
+
+it('a job says that its gateway has room for a long answer only while all of them would fit', () => {
+  const held = new HeldBytes(maxBodyFrameBytes(framesWithRoom) + 10);
+  const waiters = new Waiters(new QueueCounts(), held);
+  expect(waiters.frames).toBe(framesWithRoom);
+  held.takeAnswer(11);
+  expect(waiters.frames).toBe(framesVersion);
+  held.giveAnswer(1);
+  expect(waiters.frames).toBe(framesWithRoom);
 });

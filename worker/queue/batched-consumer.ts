@@ -14,6 +14,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fenced } from '#shared/contract/fenced.ts';
 import type { HeldJob } from '#shared/contract/delivery.ts';
+import type { PartedFrame } from '#shared/contract/frame.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
@@ -134,8 +135,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   /** Finishes a job that is held, and pushes its reply in the same step. */
-  push(gateway: string, id: string, frame: ReplyFrame): Promise<void> {
-    return this.#end(id, { gateway, frame });
+  push(gateway: string, id: string, frame: ReplyFrame, before?: PartedFrame): Promise<void> {
+    return this.#end(id, { gateway, frame, before });
   }
 
   wake(): void {

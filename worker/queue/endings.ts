@@ -10,6 +10,9 @@ export interface Ending extends Ended {
 /** How many jobs one call finishes at most, so that it does not block Redis for long. */
 const maxEnded = 256;
 
+/** A call sends no more once it sends so many bytes of replies that are in frames of their own. */
+const maxBytesBefore = 1024 * 1024;
+
 /** The jobs of a batched consumer that the next ticks finish. */
 export class Endings {
   readonly #waiting: Ending[] = [];
@@ -31,7 +34,13 @@ export class Endings {
 
   /** @returns those that one call finishes. */
   take(): readonly Ending[] {
-    return this.#waiting.splice(0, maxEnded);
+    let [count, bytes] = [0, 0];
+    for (const { reply } of this.#waiting) {
+      if (count === maxEnded || bytes >= maxBytesBefore) break;
+      count += 1;
+      for (const part of reply?.before ?? []) bytes += part.length;
+    }
+    return this.#waiting.splice(0, count);
   }
 
   takeAll(): readonly Ending[] {

@@ -1,4 +1,4 @@
-import { inlineBodyLimit } from '#shared/contract/body.ts';
+import { encodeBodyFrame, encodeReplyAfterBody, maxBodyFrameBytes } from '#shared/contract/frame.ts';
 import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
@@ -35,6 +35,12 @@ export interface ReplyOutboxOptions {
   readonly log: Logger;
 }
 
+/** A longer body of a reply goes into the inbox in a frame of its own, by a plain command. */
+const maxInlineBytes = 16 * 1024;
+
+/** The same for a reply that goes into no inbox, or to a gateway that knows no body frames. */
+const maxScriptBytes = 64 * 1024;
+
 /** Sends replies to the gateways that wait for them, or keeps them for clients that ask later. */
 export class ReplyOutbox {
   readonly #options: ReplyOutboxOptions;
@@ -57,7 +63,22 @@ export class ReplyOutbox {
    */
   push(id: string, job: JobData, reply: HandlerReply, run?: Run): Promise<void> {
     if (job.keepMs === undefined && job.gateway === '') return Promise.resolve();
-    return isLarge(reply.body) ? this.#pushLarge(id, job, reply, run) : this.#pushSmall(id, job, reply, run);
+    const { frames, keepMs, gateway } = job;
+    const isFramed = keepMs === undefined && frames !== undefined;
+    if (!isLonger(reply.body, isFramed ? maxInlineBytes : maxScriptBytes))
+      return this.#pushSmall(id, job, reply, run);
+    return isFramed && !isLonger(reply.body, maxBodyFrameBytes(frames))
+      ? this.#pushFramed(gateway, id, reply, run)
+      : this.#pushLarge(id, job, reply, run);
+  }
+
+  /** The bytes go by a plain command into the inbox, before the reply. */
+  #pushFramed(gateway: string, id: string, reply: HandlerReply, run: Run | undefined): Promise<void> {
+    const { lease, pushes } = this.#options;
+    const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body;
+    const before = encodeBodyFrame(id, lease.fence, body);
+    const frame = encodeReplyAfterBody(id, { ...reply, body }, lease.fence, run);
+    return pushes.push(gateway, id, frame, before);
   }
 
   #pushSmall(id: string, job: JobData, reply: HandlerReply, run?: Run): Promise<void> {
@@ -169,10 +190,8 @@ function endEvent(state: RequestState, worker: string): NotedEvent {
   return { kind: state === 'cancelled' || state === 'expired' ? state : 'ended', worker };
 }
 
-/**
- * Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted.
- */
-function isLarge(body: Uint8Array | string): boolean {
-  if (typeof body !== 'string') return body.length > inlineBodyLimit;
-  return body.length * 3 > inlineBodyLimit && Buffer.byteLength(body) > inlineBodyLimit;
+/** Whether a body has more bytes. Most are short, and their bytes need not be counted. */
+function isLonger(body: Uint8Array | string, limit: number): boolean {
+  if (typeof body !== 'string') return body.length > limit;
+  return body.length * 3 > limit && Buffer.byteLength(body) > limit;
 }

@@ -59,7 +59,7 @@ async function reclaimUnder(
   onSuperseded: () => void,
 ): Promise<void> {
   if ((await lease.take(lease.own ? 'starting' : 'adopted')) !== 'taken') return;
-  const pushes = createReplyPushes(connection, lease, onSuperseded);
+  const pushes = createReplyPushes(connection, lease, onSuperseded, log);
   const outbox = new ReplyOutbox({ connection, lease, aftermath, large, pushes, onSuperseded, log });
   const garbled = new GarbledJobs({ connection, lease, outbox, log });
   const turns = new Turns(connection, log);

@@ -106,7 +106,7 @@ export class QueueSession {
     const { connection, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
     const { aftermath, large, choice, notesPlace, inherited = false } = options;
     const { replica } = lease;
-    const pushes = createReplyPushes(connection, lease, onSuperseded);
+    const pushes = createReplyPushes(connection, lease, onSuperseded, log);
     const sending = { connection, lease, aftermath, large, onSuperseded, log };
     const turns = new Turns(connection, log);
     const certainty = {

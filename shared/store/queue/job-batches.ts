@@ -12,8 +12,13 @@ import type { LoadWord } from '../scripts/read-load.ts';
 
 const maxJobsPerCall = 256;
 
-/** Adds a job that may run at once. @returns once the job is durable. */
-export type AddNow = (replica: string, id: string, job: JobData) => Promise<void>;
+/**
+ * Adds a job that may run at once.
+ * @param hasStoredBody whether its body is in a key of its own. The command for that was sent before on the
+ * same connection; if Redis has refused it, the job is refused too.
+ * @returns once the job is durable.
+ */
+export type AddNow = (replica: string, id: string, job: JobData, hasStoredBody: boolean) => Promise<void>;
 
 /**
  * Called with what Redis tells of a replica's load each time jobs were added there, before their callers
@@ -56,9 +61,9 @@ export function createJobBatches(
       onLoad(replica, await addJobs.run({ replica, jobs: some, now: clock.now() }), some.length);
     }),
   );
-  return (replica, id, job) => {
+  return (replica, id, job, hasStoredBody) => {
     const data = JSON.stringify(job);
     const repeatable = isRepeatable(job);
-    return batches.add(replica, { id, data, deliverable: isDeliverable(job), repeatable });
+    return batches.add(replica, { id, data, hasStoredBody, deliverable: isDeliverable(job), repeatable });
   };
 }

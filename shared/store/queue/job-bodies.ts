@@ -4,6 +4,8 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import { commandFate, UnsentError } from '../redis/command-fate.ts';
+import { inOneWrite } from '../redis/open-redis.ts';
+import { setUncopied } from '../redis/uncopied.ts';
 import type { Connection } from '../redis/connection.ts';
 
 /** A request's body that is too large to travel in its job. */
@@ -28,7 +30,8 @@ export class JobBodies {
   /** @throws an error whose fate is never `unknown`: the job is only sent if its body is certainly there. */
   async store(replica: string, id: string, { body, ttlMs }: StoredBody): Promise<void> {
     try {
-      await this.#redis.set(this.#keys.requestBody(replica, id), asBuffer(body), 'PX', ttlMs);
+      const key = this.#keys.requestBody(replica, id);
+      await inOneWrite(this.#redis, () => setUncopied(this.#redis, key, asBuffer(body), ttlMs));
     } catch (error) {
       throw commandFate(error) === 'unknown'
         ? new UnsentError('the body may not be there', { cause: error })

@@ -64,35 +64,37 @@ export class JobQueues {
   }
 
   /**
-   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that
-   * travels in its own key is stored before its job is added, and deleted again if the job is refused.
-   * @param stored the body, if it travels in its own key.
-   * @param wanted is called after the body is stored and before the job is added.
-   * @returns once the job is durable, or no longer wanted; rejects if Redis is away or refuses the job.
+   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that has
+   * its own key is sent before its job on the same connection; it is deleted again if the job is refused. No
+   * job is added whose body is not there.
+   * @param stored the body, if it has its own key.
+   * @returns once the job is durable; rejects if Redis is away or refuses the job.
    */
-  add(
-    replica: string,
-    id: string,
-    job: JobData,
-    stored?: StoredBody,
-    wanted: () => boolean = () => true,
-  ): Promise<void> {
-    return stored === undefined
-      ? this.#addJob(replica, id, job)
-      : this.#addWithBody(replica, id, job, stored, wanted);
+  add(replica: string, id: string, job: JobData, stored?: StoredBody): Promise<void> {
+    // An opened queue writes the bound of its event stream, which the script that adds jobs reads.
+    const queue = this.#queue(replica);
+    const addNow = mayRunAtOnce(job) ? this.#addNow : undefined;
+    const add = (): Promise<void> =>
+      addNow === undefined
+        ? this.#addWithBullMq(queue, replica, id, job)
+        : addNow(replica, id, job, stored !== undefined);
+    return stored === undefined ? add() : this.#addWithBody(replica, id, stored, add, addNow === undefined);
   }
 
+  /** @param inTurn whether the job is sent only after the body is there, because no script checks that. */
   async #addWithBody(
     replica: string,
     id: string,
-    job: JobData,
     stored: StoredBody,
-    wanted: () => boolean,
+    add: () => Promise<void>,
+    inTurn: boolean,
   ): Promise<void> {
-    await this.#bodies.store(replica, id, stored);
+    const storing = this.#bodies.store(replica, id, stored);
+    // The script says of a job whether its body was refused.
+    if (inTurn) await storing;
+    else storing.catch(() => undefined);
     try {
-      if (wanted()) await this.#addJob(replica, id, job);
-      else await this.#bodies.remove(replica, id);
+      await add();
     } catch (error) {
       // If the job may have been added, its body has to stay.
       if (commandFate(error) !== 'unknown') await this.#bodies.remove(replica, id);
@@ -175,16 +177,6 @@ export class JobQueues {
     return text === null ? undefined : parseJob(text);
   }
 
-  #addJob(replica: string, id: string, job: JobData): Promise<void> {
-    const { order, priority, notBefore } = job;
-    const now = order === undefined && priority === undefined && notBefore === undefined;
-    // An opened queue writes the bound of its event stream, which the script that adds jobs reads.
-    const queue = this.#queue(replica);
-    return now && this.#addNow !== undefined
-      ? this.#addNow(replica, id, job)
-      : this.#addWithBullMq(queue, replica, id, job);
-  }
-
   async #addWithBullMq(queue: Queue<JobData>, replica: string, id: string, job: JobData): Promise<void> {
     const { order, priority, notBefore } = job;
     const timestamp = this.#clock.now();
@@ -219,4 +211,9 @@ export class JobQueues {
     }
     return queue;
   }
+}
+
+/** Whether a job neither has a delay or a priority nor waits in line from the start. */
+function mayRunAtOnce({ order, priority, notBefore }: JobData): boolean {
+  return order === undefined && priority === undefined && notBefore === undefined;
 }

@@ -2,6 +2,10 @@ import { createRequire } from 'node:module';
 import type { Fenced } from '../../contract/fenced.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
+import { inOneWrite } from '../redis/open-redis.ts';
+import { pushFramesBefore } from '../replies/frames-before.ts';
+import type { FrameBefore } from '../replies/frames-before.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
@@ -11,7 +15,7 @@ import { withBullMq } from '../scripts/compose.ts';
 import { defineScript } from '../scripts/load.ts';
 import type { RunOne } from '../scripts/load.ts';
 import { tick } from '../scripts/tick.ts';
-import { inboxTtlMs } from '../replies/reply-inboxes.ts';
+import { inboxTtlMs } from '../replies/inbox-ttl.ts';
 import type { Ended, JobLimit, Ticked, TickTerms } from '../scripts/tick.ts';
 import type { Logger } from '../../process/logger.ts';
 
@@ -53,7 +57,9 @@ export interface TickOptions {
  */
 export class Tick {
   readonly #terms: TickTerms;
+  readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #log: Logger;
   readonly #touched: readonly string[];
   readonly #run: RunOne;
   readonly #clock: RedisClock;
@@ -71,9 +77,11 @@ export class Tick {
         return notingMs?.() ?? 0;
       },
     };
+    this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
+    this.#log = log;
     this.#touched = tick.keys(this.#keys, this.#terms);
-    this.#run = defineScript(redisOf(connection), this.#touched.length, script.lua);
+    this.#run = defineScript(this.#redis, this.#touched.length, script.lua);
     this.#clock = clockOf(connection);
     this.#repair = new KeyRepair(connection, log, 'worker');
   }
@@ -84,7 +92,19 @@ export class Tick {
    */
   async run(ended: readonly Ended[], jobLimit: JobLimit): Promise<Ticked | undefined> {
     const call = { terms: this.#terms, ended, jobLimit, now: this.#clock.now() };
-    return tick.decode(await this.#run(...this.#touched, ...tick.args(call, this.#keys)));
+    const run = (): Promise<unknown> => this.#run(...this.#touched, ...tick.args(call, this.#keys));
+    const before = ended.flatMap(({ reply }) =>
+      reply?.before === undefined ? [] : [{ gateway: reply.gateway, frame: reply.before }],
+    );
+    return tick.decode(await (before.length === 0 ? run() : this.#runAfter(before, run)));
+  }
+
+  #runAfter(before: readonly FrameBefore[], run: () => Promise<unknown>): Promise<unknown> {
+    const inboxOf = (gateway: string): string => this.#keys.inbox(this.#terms.lease.replica, gateway);
+    return inOneWrite(this.#redis, () => {
+      pushFramesBefore(this.#redis, inboxOf, before, this.#log);
+      return run();
+    });
   }
 
   /** Moves garbled keys aside after a call has failed, so that the next one may succeed. Never rejects. */

@@ -12,7 +12,7 @@ import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 import { expectedOfRequest } from '../repair/expected-keys.ts';
 import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
-import { inboxTtlMs } from '../replies/reply-inboxes.ts';
+import { inboxTtlMs } from '../replies/inbox-ttl.ts';
 import { RequestNotes } from './request-notes.ts';
 import type { KnownRequest } from './request-records.ts';
 import { cancelRequest, endUnstarted, markCancelled } from '../scripts/request-ends.ts';

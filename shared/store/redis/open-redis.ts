@@ -93,13 +93,16 @@ export function giveUp(redis: Redis): void {
     command.reject(new Error('the connection to Redis was closed'));
 }
 
-/** Sends all commands that `act` gives in one write, so that Redis needs one read. */
-export function inOneWrite(redis: Redis, act: () => void): void {
+/**
+ * Sends all commands that `act` gives in one write, so that Redis needs one read.
+ * @returns what `act` does.
+ */
+export function inOneWrite<T>(redis: Redis, act: () => T): T {
   // There is no stream before the first connection is made.
   const stream = redis.stream as Redis['stream'] | undefined;
   stream?.cork();
   try {
-    act();
+    return act();
   } finally {
     stream?.uncork();
   }

@@ -30,6 +30,10 @@ export type InboxRead =
 const maxFrames = 500;
 /** The same if they may be large: frames of 64 KiB are 4 MiB then. */
 const maxLargeFrames = 64;
+/** A frame of more bytes is large. */
+const largeBytes = 16 * 1024;
+/** After a large frame, more of them are expected for this time in ms. */
+const largeForMs = 1000;
 /** A read that brings nothing ends after this time, in seconds. */
 const blockSeconds = 5;
 const barrierTtlMs = 10_000;
@@ -45,6 +49,8 @@ export class InboxLists {
   readonly #barrierList: string;
   readonly #replicaOf = new Map<string, string>();
   #turn = 0;
+  /** Until when large frames are expected, on the `performance.now()` clock. */
+  #largeUntil = 0;
 
   constructor({ reader, waker, gateway, log }: InboxListsOptions) {
     this.#reader = redisOf(reader);
@@ -71,7 +77,7 @@ export class InboxLists {
   /**
    * Reads entries, or waits some seconds for one. Redis serves the first list that has an entry. So the
    * replicas' lists take turns in being the first, and barriers come last.
-   * @param mayBeLarge whether the frames may be large.
+   * @param mayBeLarge whether frames may be large although none was lately.
    */
   async read(mayBeLarge: boolean): Promise<InboxRead> {
     const lists = this.#listsInTurn();
@@ -81,7 +87,7 @@ export class InboxLists {
       lists,
       'LEFT',
       'COUNT',
-      mayBeLarge ? maxLargeFrames : maxFrames,
+      mayBeLarge || performance.now() < this.#largeUntil ? maxLargeFrames : maxFrames,
     );
     if (popped === null) return { kind: 'nothing' };
     const [list, entries] = popped;
@@ -124,6 +130,7 @@ export class InboxLists {
   #decodeAll(inbox: string, entries: readonly Buffer[]): Frame[] {
     const frames: Frame[] = [];
     for (const entry of entries) {
+      if (entry.length > largeBytes) this.#largeUntil = performance.now() + largeForMs;
       try {
         frames.push(decodeFrame(entry));
       } catch {

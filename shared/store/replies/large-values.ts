@@ -4,8 +4,10 @@ import type { Fenced } from '../../contract/fenced.ts';
 import { Slots } from '../../process/slots.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { inOneWrite } from '../redis/open-redis.ts';
+import { appendUncopied, setUncopied } from '../redis/uncopied.ts';
 import { nullIfWrongType } from '../repair/key-repair.ts';
-import { inboxTtlMs } from './reply-inboxes.ts';
+import { inboxTtlMs } from './inbox-ttl.ts';
 
 /** Redis refuses a value of this length: `proto-max-bulk-len` is 512 MB unless its operator changed it. */
 export class ValueTooLongError extends Error {
@@ -75,7 +77,7 @@ export class LargeValues {
     const [redis, keys] = [redisOf(this.connection), keysOf(this.connection)];
     const key = keys.replyBody(replica, id);
     if (body.length <= pieceBytes) {
-      await this.#inTurn(() => redis.set(key, asBuffer(body), 'PX', inboxTtlMs));
+      await this.#inTurn(() => inOneWrite(redis, () => setUncopied(redis, key, asBuffer(body), inboxTtlMs)));
       return;
     }
     const draft = keys.replyDraft(replica, id, fence);
@@ -130,7 +132,7 @@ export class LargeValues {
 
 /** @returns how many bytes the value has now. */
 async function writePiece(redis: Redis, key: string, piece: Buffer, before: number): Promise<number> {
-  if (before > 0) return redis.append(key, piece);
-  await redis.set(key, piece, 'PX', draftTtlMs);
+  if (before > 0) return inOneWrite(redis, () => appendUncopied(redis, key, piece));
+  await inOneWrite(redis, () => setUncopied(redis, key, piece, draftTtlMs));
   return piece.length;
 }

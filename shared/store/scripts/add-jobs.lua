@@ -7,6 +7,7 @@
 -- KEYS[12] consumer
 -- KEYS[13] noting
 -- KEYS[14] readers of events
+-- KEYS[15..] bodies that are in keys of their own
 -- ARGV[1] prefix of the queue's keys
 -- ARGV[2] name of the jobs
 -- ARGV[3] now, in ms since the epoch
@@ -15,10 +16,14 @@
 -- ARGV[6] how many of the first ones may be if the consumer notes the ids of those that it begins
 -- ARGV[7..] for each job: id, data
 -- Returns {how many jobs were delivered directly, how many jobs without a priority wait and run now, how many
--- the registered consumer may hold, or 0}.
+-- the registered consumer may hold, or 0}. If a body is not there, it returns an error and adds no job: Redis
+-- has refused the body.
 -- USES parseRegistration, parseSleepNote, wakeSleeper, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
+if #KEYS > 14 and call('EXISTS', unpack(KEYS, 15)) < #KEYS - 14 then
+  return redis.error_reply('ERR the body of a job is not there')
+end
 local jobs = {}
 for at = 7, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
@@ -42,7 +47,8 @@ local registered, limit, lockMs, token = parseRegistration(consumer)
 if empty and lease and registered == fence then
   free = math.min(noting == fence and ARGV[6] or ARGV[5], limit - runs)
 end
-local active, deliveries, waiting = {}, {}, {}
+-- BullMQ writes the id here too, but does not read it back.
+local active, deliveries, waiting, options = {}, {}, {}, ARGV[4] .. '}'
 call('INCRBY', KEYS[4], #jobs)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[5 + 2 * at], ARGV[6 + 2 * at], {}
@@ -53,7 +59,6 @@ for at, job in ipairs(jobs) do
   else
     waiting[#waiting + 1] = id
   end
-  local options = ARGV[4] .. ',"jobId":"' .. id .. '"}'
   call('HSET', job, 'name', name, 'data', data, 'opts', options, 'timestamp', now, 'delay', '0',
     'priority', '0', unpack(fields))
 end

@@ -3,7 +3,7 @@ import { jobName } from '../../contract/job.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { withBullMq } from './compose.ts';
-import { defineScript } from './load.ts';
+import { defineKeyedScript } from './load.ts';
 import type { LoadWord } from './read-load.ts';
 import type { Script } from './script.ts';
 
@@ -18,6 +18,8 @@ export interface NewJob {
   readonly id: string;
   /** JSON. */
   readonly data: string;
+  /** Whether its body is in a key of its own, and the command for it was sent before. */
+  readonly hasStoredBody: boolean;
   /**
    * Whether the script may deliver it directly to the replica's consumer; `noted`: only to one that notes the
    * ids of the requests that it begins.
@@ -39,19 +41,19 @@ export interface AddedJobs extends LoadWord {
 }
 
 const keysOfBullMq = 9;
-const ownKeys = 4;
 
 /**
  * Adds jobs that may run at once. The text contains BullMQ's `addStandardJob`, so it is composed at run time.
  */
 export const addJobs: Omit<Script<AddJobs, AddedJobs>, 'file'> = {
-  keys: (keys, { replica }) => [
+  keys: (keys, { replica, jobs }) => [
     ...keys.addStandardJob(replica),
     keys.lease(replica),
     keys.leaseFence(replica),
     keys.consumer(replica),
     keys.noting(replica),
     keys.eventReaders(replica),
+    ...jobs.flatMap(({ id, hasStoredBody }) => (hasStoredBody ? [keys.requestBody(replica, id)] : [])),
   ],
   args: ({ replica, jobs, now }, keys) => {
     const first = jobs.filter(({ deliverable }) => deliverable === true);
@@ -81,9 +83,11 @@ export function createAddJobs(
   const composed = withBullMq('add-jobs', [['addStandardJob', keysOfBullMq]], [], load);
   if ('fault' in composed) return composed;
   const keys = keysOf(connection);
-  const run = defineScript(redisOf(connection), keysOfBullMq + ownKeys, composed.lua);
+  const run = defineKeyedScript(redisOf(connection), composed.lua);
   return {
-    run: async (call) =>
-      addJobs.decode(await run(...addJobs.keys(keys, call), ...addJobs.args(call, keys)), call),
+    run: async (call) => {
+      const itsKeys = addJobs.keys(keys, call);
+      return addJobs.decode(await run(itsKeys.length, ...itsKeys, ...addJobs.args(call, keys)), call);
+    },
   };
 }

@@ -32,6 +32,18 @@ function luaFile(name: string): string {
 /** Runs one script by its SHA, keys first. */
 export type RunOne = (...args: (string | number | Buffer)[]) => Promise<unknown>;
 
+/** Runs one script by its SHA. The number of keys differs between calls. */
+export type RunWithKeys = (keys: number, ...args: (string | number | Buffer)[]) => Promise<unknown>;
+
+/**
+ * Makes a script callable on a connection, with the same number of keys in each call.
+ * See {@link defineKeyedScript}.
+ */
+export function defineScript(redis: Redis, numberOfKeys: number, lua: string): RunOne {
+  const run = defineKeyedScript(redis, lua);
+  return (...args) => run(numberOfKeys, ...args);
+}
+
 /**
  * Makes a script callable on a connection. The first call on each connection sends the text, so that all
  * later calls find the script, and none overtakes another.
@@ -39,20 +51,20 @@ export type RunOne = (...args: (string | number | Buffer)[]) => Promise<unknown>
  * The client's own `defineCommand` does the same. But once one call is in V8's old generation, it keeps all
  * later calls alive: as measured, a fifth of a gateway's garbage was copied twice because of it.
  */
-export function defineScript(redis: Redis, numberOfKeys: number, lua: string): RunOne {
+export function defineKeyedScript(redis: Redis, lua: string): RunWithKeys {
   const sha = createHash('sha1').update(lua).digest('hex');
   let knownBy: unknown;
-  const sendText: RunOne = (...args) => {
+  const sendText: RunWithKeys = (keys, ...args) => {
     knownBy = redis.stream;
-    return redis.eval(lua, numberOfKeys, ...args);
+    return redis.eval(lua, keys, ...args);
   };
-  return async (...args) => {
-    if (knownBy !== redis.stream) return sendText(...args);
+  return async (keys, ...args) => {
+    if (knownBy !== redis.stream) return sendText(keys, ...args);
     try {
-      return await redis.evalsha(sha, numberOfKeys, ...args);
+      return await redis.evalsha(sha, keys, ...args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return sendText(...args);
+      return sendText(keys, ...args);
     }
   };
 }

@@ -1,3 +1,4 @@
+import type { PartedFrame } from '../../contract/frame.ts';
 import type { ReplyFrame } from '../../contract/reply.ts';
 import type { Fenced } from '../../contract/fenced.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -9,6 +10,8 @@ import type { Script, ScriptArgument } from './script.ts';
 export interface OutgoingReply {
   readonly gateway: string;
   readonly frame: ReplyFrame;
+  /** The frame with its bytes, if it has to be in the inbox before. A plain command pushes it. */
+  readonly before?: PartedFrame | undefined;
 }
 
 /** A job to be finished, and the reply that is pushed in the same step. */
