@@ -49,6 +49,8 @@ export interface RequestHistory {
   readonly crashes: Step<'crash'>[];
   readonly settles: Step<'settle'>[];
   told: { readonly at: number; readonly status: number } | undefined;
+  /** What its client has got, if that is in the trace. */
+  clientTold: { readonly client: string; readonly status: number } | undefined;
   scope: string | undefined;
 }
 
@@ -82,6 +84,7 @@ export class History {
         crashes: [],
         settles: [],
         told: undefined,
+        clientTold: undefined,
         scope: undefined,
       };
       this.requests.set(id, found);
@@ -225,6 +228,9 @@ export class History {
       }
       case 'told':
         this.request(event.id).told = { at: event.at, status: event.status };
+        return;
+      case 'client.told':
+        if (event.id !== undefined) this.request(event.id).clientTold = event;
         return;
       default:
     }

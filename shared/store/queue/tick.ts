@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Fenced } from '../../contract/fenced.ts';
 import type { Keys } from '../keys/keys.ts';
-import { keysOf, redisOf } from '../redis/access.ts';
+import { accessOf, keysOf, redisOf } from '../redis/access.ts';
+import type { ProtocolTrace } from '../../trace/protocol-trace.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
@@ -56,6 +57,7 @@ export class Tick {
   readonly #run: RunOne;
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
+  readonly #trace: ProtocolTrace | undefined;
 
   constructor({ connection, script, lease, token, lockMs, log }: TickOptions) {
     this.#terms = { lease, token, lockMs, inboxTtlMs };
@@ -64,6 +66,7 @@ export class Tick {
     this.#run = defineScript(redisOf(connection), this.#touched.length, script.lua);
     this.#clock = clockOf(connection);
     this.#repair = new KeyRepair(connection, log, 'worker');
+    this.#trace = accessOf(connection).trace;
   }
 
   /**
@@ -72,7 +75,9 @@ export class Tick {
    */
   async run(ended: readonly Ended[], jobLimit: JobLimit): Promise<Ticked | undefined> {
     const call = { terms: this.#terms, ended, jobLimit, now: this.#clock.now() };
-    return tick.decode(await this.#run(...this.#touched, ...tick.args(call, this.#keys)));
+    const run = async (): Promise<Ticked | undefined> =>
+      tick.decode(await this.#run(...this.#touched, ...tick.args(call, this.#keys)));
+    return this.#trace === undefined ? run() : this.#trace.around(tick, call, run);
   }
 
   /** Moves garbled keys aside after a call has failed, so that the next one may succeed. Never rejects. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { jobName } from '../../contract/job.ts';
-import { keysOf, redisOf } from '../redis/access.ts';
+import { accessOf, keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { withBullMq } from './compose.ts';
 import { defineScript } from './load.ts';
@@ -73,9 +73,9 @@ export function createAddJobs(
   const composed = withBullMq('add-jobs', [['addStandardJob', keysOfBullMq]], [], load);
   if ('fault' in composed) return composed;
   const keys = keysOf(connection);
-  const run = defineScript(redisOf(connection), keysOfBullMq + ownKeys, composed.lua);
-  return {
-    run: async (call) =>
-      addJobs.decode(await run(...addJobs.keys(keys, call), ...addJobs.args(call, keys)), call),
-  };
+  const runOne = defineScript(redisOf(connection), keysOfBullMq + ownKeys, composed.lua);
+  const run = async (call: AddJobs): Promise<AddedJobs> =>
+    addJobs.decode(await runOne(...addJobs.keys(keys, call), ...addJobs.args(call, keys)), call);
+  const { trace } = accessOf(connection);
+  return trace === undefined ? { run } : { run: (call) => trace.around(addJobs, call, () => run(call)) };
 }

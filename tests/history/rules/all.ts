@@ -1,5 +1,5 @@
 import type { Rule } from '../rule.ts';
-import { answered, clientTold, oneEnd, streamWhole, toldFromRun } from './ends.ts';
+import { answered, oneEnd, sameForClient, streamWhole, toldFromRun } from './ends.ts';
 import { begunUnderLease, leaseExclusive, supersededSilent } from './leases.ts';
 import { cancelledStays, killerConvicted, oneAttempt, unsafeOnce } from './runs.ts';
 
@@ -16,7 +16,7 @@ export const rules = {
   'one-end': oneEnd,
   answered,
   'stream-whole': streamWhole,
-  'client-told': clientTold,
+  'client-told': sameForClient,
 } as const satisfies Record<string, Rule>;
 
 export type RuleName = keyof typeof rules;

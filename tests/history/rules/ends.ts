@@ -8,7 +8,7 @@ const graceUs = 30_000_000;
 /** @returns whether Redis has taken an answer, as far as is known. */
 function mayBeTaken({ step }: Answered): boolean {
   if (step.outcome === undefined) return true;
-  return isStep(step, 'settle') ? step.outcome.is !== 'superseded' : step.outcome.is === true;
+  return isStep(step, 'settle') ? step.outcome.is !== 'superseded' : step.outcome.is;
 }
 
 /** Whether the worker of an answer had begun the request before. */
@@ -117,21 +117,20 @@ export const streamWhole: Rule = {
 };
 
 /** What a client says it got is what its gateway says it sent. */
-export const clientTold: Rule = {
+export const sameForClient: Rule = {
   text: 'what a client was told is what a gateway has said, of a request that has run',
   *look(event, _, history) {
-    if (event.kind !== 'client.told' || event.id === undefined) return;
-    const { told, answers, adds } = history.request(event.id);
-    if (told !== undefined && told.status !== event.status && told.status !== 499)
-      yield {
-        of: event.id,
-        why: `the client ${event.client} got ${event.status}, its gateway sent ${told.status}`,
-      };
-    const isSuccess = event.status >= 200 && event.status < 300 && event.status !== 202;
-    if (isSuccess && event.code === undefined && adds.length > 0 && answers.length === 0)
-      yield {
-        of: event.id,
-        why: `the client ${event.client} got ${event.status}, but no worker has answered`,
-      };
+    // The client may know before its gateway has noted the end.
+    if (event.kind !== 'client.told' && event.kind !== 'told') return;
+    if (event.id === undefined) return;
+    const { told, clientTold, answers, adds } = history.request(event.id);
+    if (clientTold === undefined) return;
+    const { client, status } = clientTold;
+    if (told !== undefined && told.status !== status && told.status !== 499)
+      yield { of: event.id, why: `${client} got ${status}, its gateway sent ${told.status}` };
+    if (event.kind === 'told') return;
+    const isSuccess = status >= 200 && status < 300 && status !== 202;
+    if (isSuccess && adds.length > 0 && answers.length === 0)
+      yield { of: event.id, why: `${client} got ${status}, but no worker has answered` };
   },
 };
