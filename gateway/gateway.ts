@@ -8,6 +8,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { openTrace } from '#shared/store/trace/open-trace.ts';
 import { loadTelemetry } from '#shared/trace/telemetry.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { AccessLog } from './access-log/access-log.ts';
@@ -29,6 +30,7 @@ import { seedReplicas } from './ring/replica-changes.ts';
 import { ProcessReports } from './ring/process-reports.ts';
 import { RingWatcher } from './ring/ring-watcher.ts';
 import type { GatewayConfig } from './settings/config.ts';
+import { toldTrace } from './trace/told-trace.ts';
 import { StreamMemory } from './streams/stream-memory.ts';
 
 /** A running gateway: its HTTP side and all that it holds open for it. */
@@ -62,9 +64,10 @@ export async function createGateway(
   log: Logger,
 ): Promise<Gateway> {
   const opened: Connection[] = [];
+  const trace = openTrace(config.protocolTrace, 'gateway', name);
   const open: Open = (what, use) => {
     const { namespace } = config;
-    const options = { url: redisUrl, namespace, name: `gateway:${name}:${what}`, use };
+    const options = { url: redisUrl, namespace, name: `gateway:${name}:${what}`, use, trace };
     const connection = openConnection(options, log);
     opened.push(connection);
     return connection;
@@ -125,6 +128,7 @@ export async function createGateway(
     config.accessLog &&
     new AccessLog({ ...config.accessLog, redaction: config.redaction, output: stdoutOutput(), log });
   if (accessLog !== undefined) endedRequests.add(accessLog);
+  if (trace !== undefined) endedRequests.add(toldTrace(trace));
   const { app, adminApp, connections, watches, times } = await buildApp({
     config,
     gateway: name,
@@ -212,6 +216,7 @@ export async function createGateway(
       await life.stop();
       await telemetry?.flush();
       for (const each of opened) each.close();
+      trace?.close();
     },
   };
 }

@@ -6,6 +6,7 @@ import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { SignalFeed } from '#shared/store/streams/signal-feed.ts';
+import { openTrace } from '#shared/store/trace/open-trace.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -62,8 +63,10 @@ export async function openWorker(
 ): Promise<OpenWorker> {
   const { redisUrl: url, namespace, replica } = config;
   const readyFile = new ReadyFile(config.readyFile, log);
+  const trace = openTrace(config.protocolTrace, 'worker', replica);
+  if (trace !== undefined) leaving?.addEventListener('abort', () => trace.close());
   const open = (name: string): Connection => {
-    const options = { url, namespace, name: `worker:${replica}${name}`, use: 'patient' } as const;
+    const options = { url, namespace, name: `worker:${replica}${name}`, use: 'patient', trace } as const;
     const connection = openConnection(options, log);
     if (leaving?.aborted) connection.giveUp();
     leaving?.addEventListener('abort', () => connection.giveUp());

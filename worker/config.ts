@@ -79,6 +79,8 @@ export interface WorkerConfig {
   readonly redaction: Redaction;
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
+  /** Folder of the protocol trace. */
+  readonly protocolTrace: string | undefined;
   readonly logLevel: string;
   readonly logFormat: LogFormat;
 }
@@ -120,6 +122,7 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redaction: redactionOf(values.REDACT_HEADERS, values.REDACT_EXCEPT),
     deadLetterBodies: values.DEAD_LETTER_BODIES,
+    protocolTrace: values.PROTOCOL_TRACE,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
   };

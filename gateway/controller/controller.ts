@@ -4,6 +4,7 @@ import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { openTrace } from '#shared/store/trace/open-trace.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
@@ -42,8 +43,11 @@ export async function createController(
   handler?: HandlerVersions,
 ): Promise<Controller> {
   const { namespace } = config;
-  const open = (use: string): Connection =>
-    openConnection({ url: redisUrl, namespace, name: `controller:${name}:${use}`, use: 'patient' }, log);
+  const trace = openTrace(config.protocolTrace, 'controller', name);
+  const open = (what: string): Connection => {
+    const use = 'patient';
+    return openConnection({ url: redisUrl, namespace, name: `controller:${name}:${what}`, use, trace }, log);
+  };
   const connection = open('commands');
   const changes = open('changes');
   const clock = clockOf(connection);
@@ -117,6 +121,7 @@ export async function createController(
       await reconciler.stop();
       connection.close();
       changes.close();
+      trace?.close();
     },
     running: async () => {
       if (!connection.ready || workersOutlive(config)) return [];

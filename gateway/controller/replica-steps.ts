@@ -169,7 +169,9 @@ export function offerSteps(name: string, observed: Observed, possible: boolean):
   const lease = observed.leases.get(name);
   const offered = observed.offered.has(name);
   const held = observed.backlog.get(name) ?? 0;
-  const unserved = lease === undefined && held > 0;
+  // A live worker whose lease Redis has lost is about to renew it. An adopter would take it before.
+  const mayBeServed = observed.blind && !offered;
+  const unserved = lease === undefined && held > 0 && !mayBeServed;
   const isServable = possible && !observed.paused.has(name);
   const wanted = isServable && !observed.ring.has(name) && (unserved || lease?.adopter !== undefined);
   if (wanted && !offered) return [{ do: 'offer', name, cause: `nobody serves the ${held} jobs it holds` }];

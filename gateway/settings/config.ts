@@ -123,6 +123,8 @@ export interface GatewayConfig {
   readonly redaction: Redaction;
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
+  /** Folder of the protocol trace. */
+  readonly protocolTrace: string | undefined;
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   /** Time in ms from a tenth of its weight to all of it, for a replica that comes into the ring; 0: none. */
@@ -279,6 +281,7 @@ function configOf(
     redactExcept,
     redaction: redactionOf(values.REDACT_HEADERS, redactExcept),
     deadLetterBodies: values.DEAD_LETTER_BODIES,
+    protocolTrace: values.PROTOCOL_TRACE,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     slowStartMs: values.SLOW_START_MS,

@@ -189,6 +189,13 @@ export const commonSettings = {
     enum: ['keep', 'none'],
     description: '`none`: dead letters keep neither the body of the request nor that of the answer.',
   },
+  PROTOCOL_TRACE: {
+    type: 'string',
+    description:
+      'Folder in which each gateway, controller and worker of this host writes what it does, for the ' +
+      'checker of `docs/protocol-trace.md`. For tests: it grows without a limit. Workers in containers ' +
+      'do not get it.',
+  },
   LOG_LEVEL: {
     type: 'string',
     default: 'warn',

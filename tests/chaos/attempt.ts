@@ -59,6 +59,7 @@ function readAnswer(response: IncomingMessage, text: string): Result {
     id: stringAt('id'),
     nonce: stringAt('nonce'),
     replica: stringAt('replica'),
+    request: headers['ringpost-request']?.toString(),
     spilledFrom: headers['ringpost-spilled-from']?.toString(),
     retryAfter: retryAfter === undefined ? undefined : Number(retryAfter),
   };

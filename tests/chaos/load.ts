@@ -3,6 +3,7 @@ import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { now } from './clock.ts';
 import { send } from './attempt.ts';
+import type { SuiteTrace } from './protocol.ts';
 import type { Random } from './random.ts';
 import { finalResult, isSuccess } from './record.ts';
 import type { Attempt, RequestRecord, Result } from './record.ts';
@@ -29,6 +30,8 @@ export interface LoadOptions {
   readonly restMs?: number;
   /** Whether a request that is answered 503 or 429 is sent again; true by default. */
   readonly retries503?: boolean;
+  /** Is told of each request and its answer. */
+  readonly trace?: SuiteTrace;
 }
 
 /** A request is given up after this time, in ms. No answer of a gateway may take as long. */
@@ -118,7 +121,7 @@ export class Load {
   }
 
   async #request(slot: number): Promise<RequestRecord> {
-    const { targets, random, workMs, methods = ['GET', 'POST'], key } = this.#options;
+    const { targets, random, workMs, trace, methods = ['GET', 'POST'], key } = this.#options;
     const id = randomUUID();
     const method = random.pick(methods);
     const hashKey = key?.() ?? `key-${random.between(0, 999_999)}`;
@@ -128,6 +131,7 @@ export class Load {
     // Each connection prefers one gateway, and tries the next one after a failure.
     for (let target = slot % targets.length; ; target = (target + 1) % targets.length) {
       const sent = now();
+      trace?.asked(id, method);
       const result = await send({
         url: `${targets[target]}${path}`,
         method,
@@ -136,6 +140,7 @@ export class Load {
         agent: this.#agent,
         timeoutMs: Math.max(1, giveUpAt - sent),
       });
+      trace?.told(id, result);
       attempts.push({ target, sent, ended: now(), result });
       const pause = this.#pauseBeforeRetry(method, result);
       if (pause === undefined || now() + pause > giveUpAt) return { id, method, key: hashKey, attempts };

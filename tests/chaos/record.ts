@@ -7,6 +7,8 @@ export type Result =
       readonly code: string | undefined;
       /** The id of the request and the nonce of the execution that the answer names. */
       readonly id: string | undefined;
+      /** The id that the gateway gave the request. */
+      readonly request?: string | undefined;
       readonly nonce: string | undefined;
       readonly replica: string | undefined;
       /** The owner of the key, if another replica answered because of the load. */

@@ -55,7 +55,8 @@ Each execution takes 0 to 200 ms and writes one line into a ledger, with a nonce
 The client keeps 64 connections busy, half with GET and half with POST, each request with a unique id. If a
 connection is refused or the answer is 503, nothing was accepted, and the client sends the request again. If
 a connection breaks during a request, it sends a GET again, but never a POST. At the end, everything that
-the client was told is compared with the ledger.
+the client was told is compared with the ledger. What gateways, workers and controllers did is held against
+the rules of the [protocol trace](protocol-trace.md).
 
 | column | meaning |
 |---|---|

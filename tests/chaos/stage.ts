@@ -9,6 +9,7 @@ import type { LedgerLine } from './ledger.ts';
 import { Load } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { seededRandom } from './random.ts';
+import { checkedLine, checkProtocol, SuiteTrace, traceFolder, unmetRules } from './protocol.ts';
 import type { Random } from './random.ts';
 import { finalResult, isSuccess } from './record.ts';
 import type { RequestRecord } from './record.ts';
@@ -69,16 +70,20 @@ export async function underLoad(
 ): Promise<Run> {
   const cluster = await Cluster.start(workshop, folder, {
     ...options,
-    settings: { ...settings, ...options.settings },
+    settings: { PROTOCOL_TRACE: traceFolder(folder), ...settings, ...options.settings },
   });
+  const isGroup = options.redis === 'sentinel' || options.redis === 'cluster';
+  const trace = new SuiteTrace(traceFolder(folder), isGroup);
   const random = seededRandom(seed);
   const faults: Fault[] = [];
   const unmet: string[] = [];
+  let alive: ReadonlySet<number> = new Set();
   const load = new Load({
     targets: cluster.targets,
     connections: 64,
     random: seededRandom(seed + 1),
     workMs: 200,
+    trace,
     ...options.load,
   });
   const startedAt = now();
@@ -92,7 +97,8 @@ export async function underLoad(
       fault: async (what, does) => {
         const from = now();
         workshop.say(`    +${((from - startedAt) / 1000).toFixed(1)} s  ${what}`);
-        await does();
+        trace.fault(what, false);
+        await does().finally(() => trace.fault(what, true));
         const fault = { what, from, to: now() };
         faults.push(fault);
         return fault;
@@ -112,11 +118,17 @@ export async function underLoad(
     if (refused.length > 0) unmet.push(`Redis has refused ${refused.join(', ')}`);
   } finally {
     await load.stop();
+    alive = new Set(cluster.gateways.map(({ program }) => program.pid));
     await cluster.stop();
+    trace.close();
   }
   const { records } = load;
   const ledger = await readLedger(cluster.ledgerDirectory);
   const verdict = judge(records, ledger);
+  const protocol = checkProtocol(traceFolder(folder), alive);
+  workshop.say(`    ${checkedLine(protocol)}`);
+  await writeFile(join(folder, 'protocol.json'), JSON.stringify(protocol, undefined, 1));
+  unmet.push(...unmetRules(protocol, ledger.length));
   unmet.push(
     ...alwaysUnmet({
       ...verdict,

@@ -235,7 +235,10 @@ describe('plan', () => {
     expect(stepsFor({ backlog: new Map([['S1', 0]]) })).toEqual([]);
     // No worker is there to adopt it.
     expect(stepsFor({ leases: new Map() })).toEqual(['start S2: its lease ran out']);
+    // Its worker may live, and renew a lease that Redis has lost.
+    expect(stepsFor({ blind: true })).toEqual([]);
     expect(stepsFor({ offered })).toEqual([]);
+    expect(stepsFor({ offered, blind: true })).toEqual([]);
     expect(stepsFor({ offered, leases: leases(adopted), backlog: new Map([['S1', 0]]) })).toEqual([]);
     expect(stepsFor({ offered, leases: leases(lease(2)) })).toEqual([
       'admit S1#2: it is ready',

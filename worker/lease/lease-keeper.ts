@@ -150,7 +150,7 @@ export class LeaseKeeper {
   /** Only what the thread needs: the options may have more, which cannot be copied to a thread. */
   #threadData(): LeaseThreadData {
     const { redisUrl, namespace, replica, generation, leaseMs } = this.#options;
-    const { handlerStallMs, endsLease, hosted, healthFile, logLevel } = this.#options;
+    const { handlerStallMs, endsLease, hosted, healthFile, logLevel, protocolTrace } = this.#options;
     return {
       redisUrl,
       namespace,
@@ -162,6 +162,7 @@ export class LeaseKeeper {
       hosted,
       healthFile,
       logLevel,
+      protocolTrace,
       turns: this.#turns.buffer,
       skew: this.#skew.buffer,
       numbers: this.#numbers.buffer,

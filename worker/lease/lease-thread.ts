@@ -2,6 +2,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { inStep } from '#shared/process/in-step.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { openTrace } from '#shared/store/trace/open-trace.ts';
+import type { ProtocolTrace } from '#shared/trace/protocol-trace.ts';
 import { KeptLeases } from './kept-leases.ts';
 import { LineLog } from './line-log.ts';
 import { LoopWatch } from './loop-watch.ts';
@@ -31,6 +33,7 @@ export class LeaseThread {
   readonly #data: LeaseThreadData;
   readonly #port: MessagePort;
   readonly #connection: Connection;
+  readonly #trace: ProtocolTrace | undefined;
   readonly #log: LineLog;
   readonly #leases: KeptLeases;
   readonly #loop = new LoopWatch(checkMs);
@@ -43,12 +46,14 @@ export class LeaseThread {
   #superseded = false;
 
   constructor(data: LeaseThreadData, port: MessagePort) {
-    const { redisUrl, namespace, replica, leaseMs, healthFile, logLevel, turns } = data;
+    const { redisUrl: url, namespace, replica, leaseMs, healthFile, logLevel, turns } = data;
     this.#data = data;
     this.#port = port;
     this.#log = new LineLog(logLevel, { role: 'worker', pid: process.pid, replica });
     const name = `worker:${replica}:lease`;
-    this.#connection = openConnection({ url: redisUrl, namespace, name, use: 'patient' }, this.#log);
+    this.#trace = openTrace(data.protocolTrace, 'lease', replica);
+    const options = { url, namespace, name, use: 'patient', trace: this.#trace } as const;
+    this.#connection = openConnection(options, this.#log);
     this.#turns = new Int32Array(turns);
     this.#skew = new SharedSkew(data.skew);
     this.#numbers = new SharedNumbers(data.numbers);
@@ -93,6 +98,7 @@ export class LeaseThread {
       case 'stop':
         this.#stopTimers();
         this.#connection.close();
+        this.#trace?.close();
         this.#port.close();
         return;
       default:

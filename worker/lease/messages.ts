@@ -18,6 +18,8 @@ export interface LeaseThreadData {
   readonly hosted?: boolean | undefined;
   readonly healthFile: string | undefined;
   readonly logLevel: string;
+  /** Folder of the protocol trace. */
+  readonly protocolTrace: string | undefined;
   /** An `Int32Array` with one count, which the main thread raises while its event loop turns. */
   readonly turns: SharedArrayBuffer;
   /** A `SharedSkew`, which the main thread measures. */

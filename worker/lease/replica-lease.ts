@@ -3,6 +3,7 @@ import { adopterOf } from '#shared/contract/lease.ts';
 import type { Lease, LeaseHolder, LeaseState, Predecessor } from '#shared/contract/lease.ts';
 import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { traceOf } from '#shared/store/trace/open-trace.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { SharedSkew } from './shared-skew.ts';
 import type { SharedAnswers } from './shared-answers.ts';
@@ -140,7 +141,7 @@ export class ReplicaLease {
     if (typeof taken === 'string') return taken;
     this.#fence = taken.fence;
     this.#predecessor = taken.predecessor;
-    if (await this.#isSafe()) this.#renewed.set(asked);
+    if (await this.#isSafe()) this.#renew(asked);
     return 'taken';
   }
 
@@ -151,7 +152,7 @@ export class ReplicaLease {
   async renew(state: LeaseState): Promise<boolean> {
     const asked = process.hrtime.bigint();
     const ours = await this.#store.renew(this.#holder, this.#fence, this.#lease(state), this.#leaseMs);
-    if (ours && (await this.#isSafe())) this.#renewed.set(asked);
+    if (ours && (await this.#isSafe())) this.#renew(asked);
     return ours;
   }
 
@@ -177,6 +178,14 @@ export class ReplicaLease {
    */
   #isSafe(): Promise<boolean> {
     return this.#store.replicated(this.#leaseMs / 3);
+  }
+
+  /** The lease is certainly ours from now on. @param asked when that was asked for, in ns. */
+  #renew(asked: bigint): void {
+    const { replica } = this.#holder;
+    const [fence, leaseMs, since] = [this.#fence, this.#leaseMs, Number(asked / 1000n)];
+    traceOf(this.#connection)?.record({ kind: 'lease.certain', replica, fence, since, leaseMs });
+    this.#renewed.set(asked);
   }
 
   #lease(state: LeaseState): Lease {

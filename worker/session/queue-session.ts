@@ -4,6 +4,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { traceOf } from '#shared/store/trace/open-trace.ts';
 import type { SignalFeed } from '#shared/store/streams/signal-feed.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
@@ -28,6 +29,7 @@ import { Turns } from '../run/turns.ts';
 import { AnswerStreams } from '../stream/answer-streams.ts';
 import type { StreamSlots } from '../stream/stream-slots.ts';
 import type { ProcessSpans } from '../trace/process-spans.ts';
+import { tracedHandler } from '../trace/traced-handler.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
 import { Reclaimer } from './reclaimer.ts';
 import type { StopTime } from '../stream/stop-time.ts';
@@ -138,7 +140,9 @@ export class QueueSession {
     const batched = consumer instanceof BatchedConsumer ? consumer : undefined;
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
     const { adopter, holder: by } = lease;
-    const handler = options.spans?.around(options.handler, replica) ?? options.handler;
+    const seen = options.spans?.around(options.handler, replica) ?? options.handler;
+    const trace = traceOf(connection);
+    const handler = trace === undefined ? seen : tracedHandler(seen, lease, trace);
     const streams = new AnswerStreams({ ...options, outbox: directOutbox });
     const onHints: RunnerOptions['onHints'] = (id, { gateway }, headers) => {
       // An answer does not wait for its hints, and does without them.

@@ -12,6 +12,8 @@ import type { Keys } from '../keys/keys.ts';
 import { Lines } from './line.ts';
 import { LineExits } from './line-exits.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
+import { traceOf } from '../trace/open-trace.ts';
+import type { ProtocolTrace } from '../../trace/protocol-trace.ts';
 import type { Redis } from '../redis/access.ts';
 import { commandFate } from '../redis/command-fate.ts';
 import type { Connection } from '../redis/connection.ts';
@@ -21,7 +23,7 @@ import { expectedOfJobs } from '../repair/expected-keys.ts';
 import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 import { JobBodies } from './job-bodies.ts';
 import type { StoredBody } from './job-bodies.ts';
-import { jobOptions } from '../scripts/add-jobs.ts';
+import { addJobs, jobOptions } from '../scripts/add-jobs.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 import { moveJob } from '../scripts/move-job.ts';
@@ -46,6 +48,7 @@ export class JobQueues {
   readonly #exits: LineExits;
   readonly #halfAdded: HalfAdded;
   readonly #repair: KeyRepair;
+  readonly #trace: ProtocolTrace | undefined;
   readonly #queues = new Map<string, Queue<JobData>>();
 
   /** @param connection a fail-fast connection that others may share. */
@@ -60,6 +63,7 @@ export class JobQueues {
     this.#lines = new Lines(connection, log, 'server');
     this.#exits = new LineExits(connection, log, 'server');
     this.#halfAdded = new HalfAdded(connection, log);
+    this.#trace = traceOf(connection);
     this.#addNow = createJobBatches(connection, this.#halfAdded, log, onLoad);
   }
 
@@ -186,13 +190,22 @@ export class JobQueues {
       ...(delay === 0 ? {} : { delay }),
       ...(priority === undefined ? {} : { priority }),
     };
-    await this.#halfAdded.adding(replica, [{ id, repeatable: isRepeatable(job) }], async () => {
+    const add = async (): Promise<void> => {
       // Both commands use one connection, so no worker takes the job before it has a place in the line. A
       // delayed job joins the line when it is due.
       const joins = order !== undefined && delay === 0;
       const joined = joins ? this.#lines.join(order, { id, replica, deadline: job.deadline }) : undefined;
       const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });
       await (joined === undefined ? added : Promise.all([joined, added]));
+    };
+    const traced = this.#trace;
+    await this.#halfAdded.adding(replica, [{ id, repeatable: isRepeatable(job) }], () => {
+      if (traced === undefined) return add();
+      const call = { replica, jobs: [{ id, data: JSON.stringify(job), deliverable: false }], now: timestamp };
+      return traced.around(addJobs, call, async () => {
+        await add();
+        return { delivered: 0 };
+      });
     });
   }
 

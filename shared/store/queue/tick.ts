@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module';
 import type { Fenced } from '../../contract/fenced.ts';
 import type { Keys } from '../keys/keys.ts';
-import { keysOf, redisOf } from '../redis/access.ts';
+import { accessOf, keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import { inOneWrite } from '../redis/open-redis.ts';
 import { pushFramesBefore } from '../replies/frames-before.ts';
 import type { FrameBefore } from '../replies/frames-before.ts';
+import type { ProtocolTrace } from '../../trace/protocol-trace.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
@@ -64,6 +65,7 @@ export class Tick {
   readonly #run: RunOne;
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
+  readonly #trace: ProtocolTrace | undefined;
 
   constructor({ connection, script, lease, token, lockMs, notingMs, log }: TickOptions) {
     this.#terms = {
@@ -84,6 +86,7 @@ export class Tick {
     this.#run = defineScript(this.#redis, this.#touched.length, script.lua);
     this.#clock = clockOf(connection);
     this.#repair = new KeyRepair(connection, log, 'worker');
+    this.#trace = accessOf(connection).trace;
   }
 
   /**
@@ -96,7 +99,9 @@ export class Tick {
     const before = ended.flatMap(({ reply }) =>
       reply?.before === undefined ? [] : [{ gateway: reply.gateway, frame: reply.before }],
     );
-    return tick.decode(await (before.length === 0 ? run() : this.#runAfter(before, run)));
+    const runAll = async (): Promise<Ticked | undefined> =>
+      tick.decode(await (before.length === 0 ? run() : this.#runAfter(before, run)));
+    return this.#trace === undefined ? runAll() : this.#trace.around(tick, call, runAll);
   }
 
   #runAfter(before: readonly FrameBefore[], run: () => Promise<unknown>): Promise<unknown> {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '../keys/keys.ts';
+import type { ProtocolTrace } from '../../trace/protocol-trace.ts';
 
 /** The type of the client, for the files of `shared/store`. */
 export type { Redis } from 'ioredis';
@@ -15,6 +16,8 @@ interface Access {
   readonly keys: Keys;
   /** How many replicas may become the master if this one fails; undefined for a single server. */
   readonly replicas?: (() => number) | undefined;
+  /** Undefined without `PROTOCOL_TRACE`. */
+  readonly trace?: ProtocolTrace | undefined;
 }
 
 const granted = new WeakMap<Handle, Access>();
@@ -47,7 +50,8 @@ export function replicasOf(connection: Handle): number | undefined {
   return accessOf(connection).replicas?.();
 }
 
-function accessOf(connection: Handle): Access {
+/** @returns all that files of `shared/store` may have of a connection. */
+export function accessOf(connection: Handle): Access {
   const access = granted.get(connection);
   if (access === undefined) throw new TypeError('not a connection to Redis');
   return access;

@@ -2,6 +2,7 @@ import type { Redis } from './access.ts';
 import { createKeys } from '../keys/keys.ts';
 import { keyPrefix, watchOf } from '../target/redis-options.ts';
 import type { Log } from '../../process/logger.ts';
+import type { ProtocolTrace } from '../../trace/protocol-trace.ts';
 import { grantAccess } from './access.ts';
 import { giveUp, openRedis, whenReady } from './open-redis.ts';
 import type { ConnectionUse } from './open-redis.ts';
@@ -17,10 +18,11 @@ export class Connection {
    * @param redis an open client.
    * @param prefix of all keys: the namespace, on a Cluster in braces.
    * @param replicas says how many replicas may become the master, if that can be.
+   * @param trace is told of each script.
    */
-  constructor(redis: Redis, prefix: string, replicas?: () => number) {
+  constructor(redis: Redis, prefix: string, replicas?: () => number, trace?: ProtocolTrace) {
     this.#redis = redis;
-    grantAccess(this, { redis, keys: createKeys(prefix), replicas });
+    grantAccess(this, { redis, keys: createKeys(prefix), replicas, trace });
   }
 
   /** Whether commands reach Redis now. */
@@ -57,12 +59,17 @@ export interface ConnectionOptions {
   /** `CLIENT LIST` shows it, after the namespace. */
   readonly name: string;
   readonly use: ConnectionUse;
+  /** The protocol trace of the part of the process that opens it. */
+  readonly trace?: ProtocolTrace | undefined;
 }
 
 /** Opens a connection. If it breaks, it is opened again: after 50 ms at first, and at most 1 s. */
-export function openConnection({ url, namespace, name, use }: ConnectionOptions, log: Log): Connection {
+export function openConnection(
+  { url, namespace, name, use, trace }: ConnectionOptions,
+  log: Log,
+): Connection {
   const redis = openRedis(url, `${namespace}:${name}`, use, log);
   const watch = watchOf(url, namespace);
   const replicas = watch && ((): number => watch.replicas);
-  return new Connection(redis, keyPrefix(url, namespace), replicas);
+  return new Connection(redis, keyPrefix(url, namespace), replicas, trace);
 }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { jobName } from '../../contract/job.ts';
-import { keysOf, redisOf } from '../redis/access.ts';
+import { accessOf, keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { withBullMq } from './compose.ts';
 import { defineKeyedScript } from './load.ts';
@@ -83,11 +83,11 @@ export function createAddJobs(
   const composed = withBullMq('add-jobs', [['addStandardJob', keysOfBullMq]], [], load);
   if ('fault' in composed) return composed;
   const keys = keysOf(connection);
-  const run = defineKeyedScript(redisOf(connection), composed.lua);
-  return {
-    run: async (call) => {
-      const itsKeys = addJobs.keys(keys, call);
-      return addJobs.decode(await run(itsKeys.length, ...itsKeys, ...addJobs.args(call, keys)), call);
-    },
+  const runKeyed = defineKeyedScript(redisOf(connection), composed.lua);
+  const run = async (call: AddJobs): Promise<AddedJobs> => {
+    const itsKeys = addJobs.keys(keys, call);
+    return addJobs.decode(await runKeyed(itsKeys.length, ...itsKeys, ...addJobs.args(call, keys)), call);
   };
+  const { trace } = accessOf(connection);
+  return trace === undefined ? { run } : { run: (call) => trace.around(addJobs, call, () => run(call)) };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from '../redis/access.ts';
 import type { Keys } from '../keys/keys.ts';
-import { keysOf, redisOf } from '../redis/access.ts';
+import { accessOf, keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { defineScript, scriptText } from './load.ts';
 import type { RunOne } from './load.ts';
@@ -37,13 +37,17 @@ export function createRun(connection: Connection): Run {
   let defined = definedOn.get(redis);
   if (defined === undefined) definedOn.set(redis, (defined = new Map()));
   const runs = defined;
-  return async (specification, call) => {
+  const run: Run = async (specification, call) => {
     const { file } = specification;
     const itsKeys = specification.keys(keys, call);
-    let run = runs.get(file);
-    if (run === undefined) runs.set(file, (run = defineScript(redis, itsKeys.length, scriptText(file))));
-    return specification.decode(await run(...itsKeys, ...specification.args(call, keys)), call);
+    let runOne = runs.get(file);
+    if (runOne === undefined)
+      runs.set(file, (runOne = defineScript(redis, itsKeys.length, scriptText(file))));
+    return specification.decode(await runOne(...itsKeys, ...specification.args(call, keys)), call);
   };
+  const { trace } = accessOf(connection);
+  if (trace === undefined) return run;
+  return (specification, call) => trace.around(specification, call, () => run(specification, call));
 }
 
 const definedOn = new WeakMap<Redis, Map<string, RunOne>>();
