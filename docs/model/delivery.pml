@@ -122,7 +122,7 @@ inline select_again(q) {
 
 /* dispatcher.ts, lost-requests.ts, arrived-frames.ts: a gateway, for one request. */
 proctype Gateway(byte r) {
-  byte q; bool waits, ok;
+  byte q; bool waits, ok, sentAgain;
 again:
   ok = false;
 #ifndef NO_WAITER_FIRST
@@ -172,12 +172,13 @@ again:
 #endif
 #ifdef LEAVES
   /* The client leaves: dispatcher.ts, stopWaiting. */
-  :: atomic { take_back(r, q, ok); withdrawn[r] = ok; settle(r, left); goto ended }
+  :: atomic { take_back(r, q, ok); withdrawn[r] = ok && !sentAgain; settle(r, left); goto ended }
 #endif
   od;
 lost:
-  /* dispatcher.ts, handleLost. */
+  /* dispatcher.ts, handleLost. A worker may have the job that was there before. */
   atomic {
+    sentAgain = true;
     if
 #ifdef NO_REPEATABLE_CHECK
     :: true -> select_again(q); goto again
@@ -214,7 +215,12 @@ inline reclaim_one(r) {
   :: true ->
 #endif
     /* moveToWait, or note-loss.lua: suspects.pml follows the latter. */
-    atomic { if :: isThere(r, q) -> place[r] = in_wait :: else fi }
+    atomic {
+#ifndef UNFENCED_REQUEUE
+      if :: isSuperseded(q, my) -> goto superseded :: else fi;
+#endif
+      if :: isThere(r, q) -> place[r] = in_wait :: else fi
+    }
   fi
 }
 

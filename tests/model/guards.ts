@@ -23,6 +23,7 @@ export const missingGuards: readonly MissingGuard[] = [
   off('delivery', 'NO_SEEN_TWICE', 'KIND0=safe', 'FAULTS=0'),
   off('delivery', 'NO_SETTLE_FIRST', 'KIND0=kept', 'FAULTS=1'),
   off('delivery', 'NO_START_COUNT NO_TIMES_TAKEN', 'FAULTS=1'),
+  off('delivery', 'UNFENCED_REQUEUE', 'KIND0=safe', 'FAULTS=1', 'ROLLOUTS=0', 'REMOVAL', 'LEAVES'),
   off('records', 'NO_RECORD_BEFORE_RUN', 'FAULTS=0'),
   off('records', 'NO_FINAL_CHECK', 'FAULTS=0'),
   off('records', 'NO_CANCEL_CHECK', 'FAULTS=1'),

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -53,9 +53,9 @@ export async function searchModel(
     const { output } = await run(work, './pan', ['-E', ...limits]);
     const searched = parse(output, isBitstate);
     if (searched.errors === 0) return searched;
-    const { output: trail } = await run(work, 'spin', [...macros, '-t', '-p', '-g', '-l', file]);
-    const fallback = await readFile(join(work, `${model}.pml.trail`), 'utf8').catch(() => '');
-    return { ...searched, trail: trail || fallback };
+    const trace = ['-t', '-k', join(work, `${model}.pml.trail`), '-p', '-g', '-l'];
+    const { output: trail } = await run(work, 'spin', [...macros, ...trace, file]);
+    return { ...searched, trail };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
