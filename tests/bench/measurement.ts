@@ -6,6 +6,7 @@ import type { Sample } from './sample.ts';
 import { measureCosts } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { faultsOf } from './verdict.ts';
+import { isLarge } from './workload/requests.ts';
 import type { RequestKind } from './workload/requests.ts';
 
 /** One number of connections that send one kind of request. */
@@ -14,16 +15,23 @@ export interface Point {
   readonly connections: number;
 }
 
-/** Puts load on a running system until its code is compiled. Each kind of request gets the same time. */
+/**
+ * Puts load on a running system until its code is compiled. Each kind of request gets the same time. Large
+ * bodies beside others get only a second, since some systems have none and would be warmed up for longer.
+ */
 export async function warmUp(
   { running: { urls }, nextRun }: Stage,
   requests: readonly RequestKind[],
   connections: number,
   seconds: number,
 ): Promise<void> {
+  const large = requests.filter(isLarge);
+  const main = large.length === requests.length ? large : requests.filter((each) => !isLarge(each));
   // wrk needs whole seconds.
-  const each = Math.max(1, Math.round(seconds / requests.length));
-  for (const request of requests) await wrk({ urls, connections, seconds: each, run: nextRun(), request });
+  const share = Math.max(1, Math.round(seconds / main.length));
+  for (const request of requests) {
+    await wrk({ urls, connections, seconds: main.includes(request) ? share : 1, run: nextRun(), request });
+  }
 }
 
 /** Measures one point, and checks each answer. */

@@ -1,6 +1,6 @@
 import { Measured } from '../measured.ts';
 import type { Sample } from '../sample.ts';
-import { requestKinds, requestNames } from '../workload/requests.ts';
+import { isLarge, requestKinds, requestNames } from '../workload/requests.ts';
 import type { RequestName } from '../workload/requests.ts';
 import { paragraphs } from './table.ts';
 
@@ -24,11 +24,8 @@ export function measuredKinds(samples: readonly Sample[]): MeasuredKind[] {
     });
 }
 
-/** Bodies from here on have a section of their own. */
-const largeBytes = 16 * 1024;
-
-/** @returns whether it belongs to the tables with all systems. */
-export const isMain = ({ bodyBytes }: MeasuredKind): boolean => bodyBytes < largeBytes;
+/** @returns whether it belongs to the tables with all systems; large bodies have a section of their own. */
+export const isMain = (kind: MeasuredKind): boolean => !isLarge(kind);
 
 /** @returns a part of a section for each kind, with a heading if there are several. */
 export function forEachKind(kinds: readonly MeasuredKind[], part: (kind: MeasuredKind) => string): string {

@@ -17,13 +17,17 @@ that has the id in it. The worker counts it and answers a GET with the id, and a
 system does the same work and, unless it is itself a proxy, has the same HTTP server in front (Fastify). All
 of them carry the same as ringpost for both: method, path, header fields and body to the worker, status,
 header fields and body back. (Earlier reports are not comparable: there were only GETs, and the peers carried
-nothing but an id.) Only one system runs at a time, with a new and empty store.
+nothing but an id.) ${
+    plan.starts === undefined
+      ? 'Only one system runs at a time, with a new and empty store.'
+      : 'All systems run at the same time, each with its own new store; all but the measured one are idle.'
+  }
 
 - **In turns.** ${rounds} rounds, each with all systems one after the other (A B C A B C). Tables show the
   median of the rounds, with the range in parentheses. A ratio is computed within each round, from runs a
   short time apart.
 - **Warm-up.** ${warmUpSeconds} s of wrk on ${warmUpConnections} connections after a system has started, in
-  equal parts for each kind of request, then ${matchSeconds} s before each measurement of ${seconds} s, on the same number of connections.
+  equal parts for each kind of request (large bodies: a second more each), then ${matchSeconds} s before each measurement of ${seconds} s, on the same number of connections.
 - **Load.** wrk, keep-alive, no pipelining, ${threadsNote}. wrk corrects its latencies for requests that it
   could not send while an answer was late.
 - **Every answer is checked in every measured run.** A wrk script gives each request its id. It counts an

@@ -37,6 +37,9 @@ export type RequestName = keyof typeof requestKinds;
 
 export const requestNames = Object.keys(requestKinds) as RequestName[]; // the keys of the constant above
 
+/** @returns whether it is no request of the main table, but belongs to the curve of large bodies. */
+export const isLarge = ({ bodyBytes }: Pick<RequestKind, 'bodyBytes'>): boolean => bodyBytes >= 16 * kilobyte;
+
 /** Digits of the number of a request. */
 const digits = 8;
 
