@@ -5,8 +5,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { help, parseCommandLine } from './command-line.ts';
 import type { CommandLine } from './command-line.ts';
 import { curveNames } from './growth/measure-growth.ts';
+import { mergeResults } from './merge-results.ts';
 import { ratiosJson } from './ratios.ts';
 import { installBenchPackages } from './packages.ts';
+import { summaryLines } from './report/summary.ts';
 import { writeReport } from './report/write-report.ts';
 import type { Results } from './results.ts';
 import { compare, grow } from './run.ts';
@@ -21,6 +23,7 @@ async function main(options: CommandLine): Promise<number> {
     return 0;
   }
   const results = await resultsOf(options);
+  for (const line of summaryLines(results.samples, ours.name)) say(line);
   if (options.json !== undefined) {
     const ratios = ratiosJson(results.samples, ours.name);
     await writeFile(options.json, `${JSON.stringify({ ratios, ...results })}\n`);
@@ -49,18 +52,7 @@ async function main(options: CommandLine): Promise<number> {
 async function resultsOf(options: CommandLine): Promise<Results> {
   const [first, ...more] = options.from;
   if (first === undefined) return options.growth ? grow(options, say) : compare(options, say);
-  let results = await read(first);
-  for (const file of more) {
-    const { growth, samples, ...rest } = await read(file);
-    // If a file has a comparison, its other fields describe that.
-    results = {
-      ...(samples.length > 0 ? rest : results),
-      samples: [...results.samples, ...samples],
-      missing: [...results.missing, ...rest.missing],
-      ...(growth && { growth }),
-    };
-  }
-  return results;
+  return mergeResults(await read(first), ...(await Promise.all(more.map(read))));
 }
 
 async function read(file: string): Promise<Results> {

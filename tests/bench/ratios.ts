@@ -11,6 +11,7 @@ export interface Ratios {
 }
 
 /**
+ * @param samples of one kind of request
  * @param ours name of the system whose values are divided by the others'
  * @returns the ratios by the name of the other system.
  */
@@ -44,18 +45,25 @@ export function ratiosOf(samples: readonly Sample[], ours: string): Map<string, 
   );
 }
 
-/** @returns the ratios for `--json`: `{"<peer>": {"c1": n, "c16": n, "c64": n, "c256": n, "p99_c64": n}}`. */
-export function ratiosJson(samples: readonly Sample[], ours: string): Record<string, Record<string, number>> {
+/** The ratios for `--json`: `{"<request>": {"<peer>": {"c1": n, "c16": n, "c64": n, "p99_c64": n}}}`. */
+export type RatiosJson = Record<string, Record<string, Record<string, number>>>;
+
+/** @returns the medians of the ratios, by kind of request and peer. */
+export function ratiosJson(samples: readonly Sample[], ours: string): RatiosJson {
   const short = (value: number): number => Number(value.toPrecision(4));
+  const peers = (own: readonly Sample[]): RatiosJson[string] =>
+    Object.fromEntries(
+      [...ratiosOf(own, ours)].map(([name, { rate, p99 }]) => [
+        name,
+        {
+          ...Object.fromEntries([...rate].map(([count, { median }]) => [`c${count}`, short(median)])),
+          ...Object.fromEntries(
+            [...p99].filter(([count]) => count === 64).map(([, { median }]) => ['p99_c64', short(median)]),
+          ),
+        },
+      ]),
+    );
   return Object.fromEntries(
-    [...ratiosOf(samples, ours)].map(([name, { rate, p99 }]) => [
-      name,
-      {
-        ...Object.fromEntries([...rate].map(([count, { median }]) => [`c${count}`, short(median)])),
-        ...Object.fromEntries(
-          [...p99].filter(([count]) => count === 64).map(([, { median }]) => ['p99_c64', short(median)]),
-        ),
-      },
-    ]),
+    [...Map.groupBy(samples, ({ request }) => request)].map(([request, own]) => [request, peers(own)]),
   );
 }

@@ -40,4 +40,6 @@ export interface Results {
   readonly samples: readonly Sample[];
   readonly missing: readonly Missing[];
   readonly growth?: Growth;
+  /** If the samples come from several runs: when and how each was measured. */
+  readonly runs?: readonly { readonly date: string; readonly plan: RunPlan }[];
 }

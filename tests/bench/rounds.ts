@@ -1,3 +1,4 @@
+import { pointsOf } from './points.ts';
 import { turn } from './turn.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { Missing } from './results.ts';
@@ -29,6 +30,7 @@ export async function playRounds(
         await turn(system, {
           round,
           plan,
+          points: pointsOf(plan, system.name),
           folder,
           onSample: (sample) => {
             samples.push(sample);

@@ -1,25 +1,25 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { CommandLine } from './command-line.ts';
 import { curveNames, measureGrowth } from './growth/measure-growth.ts';
 import { describeMachine } from './machine.ts';
+import { playInterleaved } from './interleaved.ts';
 import { installBenchPackages } from './packages.ts';
 import type { Missing, Results } from './results.ts';
 import { playRounds } from './rounds.ts';
 import { provide } from './servers/install.ts';
 import type { ServerName } from './servers/servers.ts';
-import { systems } from './systems/all.ts';
+import { ours, systems } from './systems/all.ts';
+import { ringpostBefore, ringpostOf } from './systems/ringpost.ts';
+import type { System } from './systems/system.ts';
 
 type Say = (line: string) => void;
 
 /** Measures the systems of the command line. */
-export async function compare({ only, plan, quick }: CommandLine, say: Say): Promise<Results> {
-  refuseUnknown(
-    only,
-    systems.map(({ name }) => name),
-  );
-  const wanted = systems.filter(({ name }) => only.length === 0 || only.includes(name));
+export async function compare(options: CommandLine, say: Say): Promise<Results> {
+  const { plan, quick } = options;
+  const wanted = wantedSystems(options);
   await installBenchPackages(say);
   const absent = await prepare(
     wanted.flatMap(({ needs }) => needs),
@@ -31,7 +31,8 @@ export async function compare({ only, plan, quick }: CommandLine, say: Say): Pro
   });
   const runnable = wanted.filter(({ name }) => !missing.some(({ system }) => system === name));
   const facts = { date: new Date().toISOString(), quick, plan, machine: await describeMachine() };
-  const rounds = await inFolder(say, (folder) => playRounds(runnable, plan, folder, say));
+  const play = plan.starts === undefined ? playRounds : playInterleaved;
+  const rounds = await inFolder(say, (folder) => play(runnable, plan, folder, say));
   return {
     ...facts,
     systems: wanted.map(({ name, title, durable, settings }) => ({ name, title, durable, settings })),
@@ -50,7 +51,24 @@ export async function grow({ only, plan, quick }: CommandLine, say: Say): Promis
   const { missing, ...growth } = await inFolder(say, (folder) =>
     measureGrowth({ plan, only, depth, folder, say }),
   );
-  return { ...facts, systems: [], samples: [], missing, growth };
+  return { ...facts, systems: [], samples: [], missing, growth: { ...growth, date: facts.date } };
+}
+
+/** @returns the systems of the command line; another checkout of ringpost comes right after ours. */
+function wantedSystems({ only, before, after }: CommandLine): readonly System[] {
+  const all = systems.flatMap((system) => {
+    if (system !== ours) return [system];
+    return [
+      after === undefined ? ours : ringpostOf(resolve(after)),
+      ...(before === undefined ? [] : [ringpostBefore(resolve(before))]),
+    ];
+  });
+  refuseUnknown(
+    only,
+    all.map(({ name }) => name),
+  );
+  if (only.length > 0) return all.filter(({ name }) => only.includes(name));
+  return before === undefined ? all : all.slice(0, 2);
 }
 
 function refuseUnknown(names: readonly string[], known: readonly string[]): void {

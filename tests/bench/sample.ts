@@ -6,6 +6,8 @@ import type { Executed } from './workload/marks.ts';
 export interface Sample extends Costs {
   readonly system: string;
   readonly round: number;
+  /** The name of the kind of request. */
+  readonly request: string;
   readonly connections: number;
   readonly load: Load;
   /** The load just before, on the same connections, in which each answer was compared with its request. */
@@ -17,3 +19,7 @@ export interface Sample extends Costs {
   /** What is wrong with the answers, in sentences. */
   readonly faults: readonly string[];
 }
+
+/** @returns the processor time of a request in all processes but the client, in µs. */
+export const costOf = ({ cpu }: Sample): number =>
+  (cpu.gateway ?? 0) + (cpu.proxy ?? 0) + (cpu.worker ?? 0) + (cpu.store ?? 0);

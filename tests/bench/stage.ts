@@ -22,6 +22,8 @@ export interface Stage {
   readonly executions: Executions;
   /** A connection to its Redis, if it has one. */
   readonly redis: Redis | undefined;
+  /** @returns the number of the next run of load. */
+  nextRun(): number;
 }
 
 /** The cost of requests. */
@@ -55,7 +57,8 @@ export async function onStage<T>(
     closing.defer(() => redis?.disconnect());
     for (const url of running.urls) await untilAnswers(url);
     // Awaited here, since everything is closed when this function returns.
-    return await use({ running, executions, redis });
+    let runs = 0;
+    return await use({ running, executions, redis, nextRun: () => (runs += 1) });
   })();
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   return result;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../bench/command-line.ts';
-import { fullPlan, quickPlan } from '../bench/run-plan.ts';
+import { fullPlan, quickPlan, tightPlan } from '../bench/run-plan.ts';
 
 describe('the command line of the bench', () => {
   it('means a full run of all systems by default', () =>
@@ -14,7 +14,14 @@ describe('the command line of the bench', () => {
       only: ['ringpost', 'nginx'],
     }));
 
+  it('takes other requests, and two checkouts', () =>
+    expect(parseCommandLine(['--tight', '--requests', 'post-16k', '--before', '../a'])).toMatchObject({
+      plan: { ...tightPlan, requests: ['post-16k'], bodies: [] },
+      before: '../a',
+    }));
+
   it.each([
+    ['--requests', 'put'],
     ['--rounds', '0'],
     ['--seconds', 'x'],
     ['--connections', '1,,2'],

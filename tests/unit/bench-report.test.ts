@@ -1,40 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ratiosJson } from '../bench/ratios.ts';
 import { report } from '../bench/report/report.ts';
-import type { Results } from '../bench/results.ts';
-import { fullPlan } from '../bench/run-plan.ts';
-import type { Sample } from '../bench/sample.ts';
-
-function sample(system: string, round: number, connections: number, rate: number, p99: number): Sample {
-  const load = {
-    seconds: 4,
-    p50: p99 / 2,
-    p90: p99,
-    p99,
-    max: p99,
-    sent: 10,
-    answered: 10,
-    foreign: 0,
-    refused: 0,
-    overdue: 0,
-    broken: 0,
-  };
-  const executed = { executions: 10, distinct: 10 };
-  return {
-    system,
-    round,
-    connections,
-    load,
-    matched: load,
-    executed,
-    matchedExecuted: executed,
-    rate,
-    cpu: { gateway: 40, worker: 30, store: 20, client: 10 },
-    others: 0.05,
-    redis: { commands: 9, scripts: 2, reads: 1.5, bytesIn: 300, bytesOut: 200, byName: { evalsha: 2 } },
-    faults: [],
-  };
-}
+import { benchResults, benchSample as sample } from '../fixtures/bench-results.ts';
 
 const samples = [
   sample('ringpost', 1, 64, 9000, 10),
@@ -46,32 +13,14 @@ const samples = [
   sample('peer', 3, 64, 4500, 40),
 ];
 
-const results: Results = {
-  date: '2026-01-02T03:04:05.000Z',
-  quick: false,
-  plan: fullPlan,
-  machine: {
-    processors: 2,
-    model: 'a processor',
-    memoryMb: 1024,
-    system: 'Linux 1',
-    versions: { node: '26.0.0' },
-    loadBefore: 0.1,
-  },
-  systems: [
-    { name: 'ringpost', title: 'ours', durable: true, settings: 'None.' },
-    { name: 'peer', title: 'theirs', durable: false, settings: 'Some.' },
-  ],
-  samples,
-  missing: [],
-};
+const results = benchResults(samples);
 
 describe('ratios', () => {
   it('are computed within each round, as ours divided by theirs', () =>
-    expect(ratiosJson(samples, 'ringpost')).toEqual({ peer: { c64: 2, p99_c64: 0.5 } }));
+    expect(ratiosJson(samples, 'ringpost')).toEqual({ get: { peer: { c64: 2, p99_c64: 0.5 } } }));
 
   it('ignore a round in which one of the two is missing', () =>
-    expect(ratiosJson(samples.slice(1), 'ringpost')).toEqual({ peer: { c64: 2, p99_c64: 0.375 } }));
+    expect(ratiosJson(samples.slice(1), 'ringpost')).toEqual({ get: { peer: { c64: 2, p99_c64: 0.375 } } }));
 });
 
 describe('the report', () => {
@@ -84,6 +33,25 @@ describe('the report', () => {
     expect(text).toContain('| a gateway | 40 | 25000 |');
   });
 
+  it('shows GET and POST in every section, POST first, and says first where ringpost is slower', () => {
+    const posts = [
+      sample('ringpost', 1, 64, 4000, 20, 'post'),
+      sample('peer', 1, 64, 5000, 10, 'post'),
+      sample('ringpost', 1, 16, 100, 400, 'post-256k'),
+      sample('peer', 1, 16, 200, 300, 'post-256k'),
+    ];
+    const text = report({ ...results, samples: [...samples, ...posts] }, 'ringpost');
+    expect(text.match(/^## .*$/gm)?.[0]).toBe('## Where ringpost is slower');
+    expect(text).toContain('| POST, 1 KB of JSON | 64 | none | peer 0.80 |');
+    expect(text).toContain('| peer | 16 |  |  | 0.5 (0.5–0.5) |');
+    expect(text.match(/^### .*$/gm)?.slice(0, 4)).toEqual([
+      '### POST, 1 KB of JSON',
+      '### empty GET',
+      '### POST, 1 KB of JSON',
+      '### empty GET',
+    ]);
+  });
+
   it('names what was wrong, what was left out, and why', () => {
     const [first, ...rest] = samples;
     const text = report(
@@ -94,7 +62,7 @@ describe('the report', () => {
       },
       'ringpost',
     );
-    expect(text).toContain('- `ringpost`, c=64: 2 answers are not 200');
+    expect(text).toContain('- `ringpost`, get, c=64: 2 answers are not 200');
     expect(text).toContain('- `other`: other-server is not installed: there is no apt-get');
     expect(text).not.toContain('None was wrong');
   });

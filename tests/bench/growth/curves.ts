@@ -1,6 +1,8 @@
 import { ringpost } from '../systems/ringpost.ts';
 import type { RunPlan } from '../run-plan.ts';
 import type { Aof } from '../servers/redis.ts';
+import { requestKinds, requestOf } from '../workload/requests.ts';
+import type { RequestKind } from '../workload/requests.ts';
 import type { System } from '../systems/system.ts';
 
 /** One point of a curve: the defaults of `npm start` with one thing changed. */
@@ -10,7 +12,7 @@ export interface Variation {
   readonly system: System;
   readonly workers: number;
   readonly env: NodeJS.ProcessEnv;
-  readonly bodyBytes: number;
+  readonly request: RequestKind;
   readonly connections: number;
   /** The length of the warm-up, as a multiple of the plan's. */
   readonly warmUps: number;
@@ -27,7 +29,7 @@ const base = {
   system: usual,
   workers: usualWorkers,
   env: {},
-  bodyBytes: 0,
+  request: requestKinds.get,
   connections,
   warmUps: 1,
 };
@@ -73,7 +75,7 @@ export const variations: readonly Variation[] = [
     ...base,
     curve: 'body',
     value,
-    bodyBytes,
+    request: requestOf(value, value, bodyBytes),
     connections: connectionsWithBodies,
   })),
   ...[0, 20, 200].map((ms) => ({
@@ -91,6 +93,6 @@ export const variations: readonly Variation[] = [
 ];
 
 /** @returns the plan for one point of a curve. The warm-up takes whole seconds, since wrk needs that. */
-export function planOf({ connections: each, warmUps }: Variation, plan: RunPlan): RunPlan {
-  return { ...plan, connections: [each], warmUpSeconds: Math.round(plan.warmUpSeconds * warmUps) };
+export function planOf({ warmUps }: Variation, plan: RunPlan): RunPlan {
+  return { ...plan, warmUpSeconds: Math.round(plan.warmUpSeconds * warmUps) };
 }

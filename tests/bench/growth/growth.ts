@@ -30,6 +30,8 @@ export interface BacklogPoint {
 
 /** The cost of a request as the system grows. */
 export interface Growth {
+  /** When it was measured, in ISO 8601. */
+  readonly date: string;
   readonly rounds: number;
   readonly points: readonly CurvePoint[];
   readonly backlog: readonly BacklogPoint[];

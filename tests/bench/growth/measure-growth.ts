@@ -28,7 +28,9 @@ const backlogs = (depth: number): Pick<BacklogOptions, 'backlog' | 'bodyBytes' |
 export const curveNames: readonly string[] = [...new Set(variations.map(({ curve }) => curve)), 'backlog'];
 
 /** Measures all points of all curves in each round. */
-export async function measureGrowth(options: GrowthOptions): Promise<Growth & { missing: Missing[] }> {
+export async function measureGrowth(
+  options: GrowthOptions,
+): Promise<Omit<Growth, 'date'> & { missing: Missing[] }> {
   const { plan, only, depth, folder, say } = options;
   const wanted = (curve: string): boolean => only.length === 0 || only.includes(curve);
   const points: CurvePoint[] = [];
@@ -45,7 +47,7 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth & { 
   };
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const variation of variations.filter(({ curve }) => wanted(curve))) {
-      const { curve, value, system, workers, env, bodyBytes, warmUpConnections } = variation;
+      const { curve, value, system, workers, env, request, connections, warmUpConnections } = variation;
       await attempt(`${curve} ${value}`, round, async () => {
         const [sample] = await turn(system, {
           round,
@@ -54,7 +56,7 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth & { 
           folder,
           workers,
           env,
-          bodyBytes,
+          points: [{ request, connections }],
         });
         if (sample === undefined) return;
         points.push({ curve, value, sample });

@@ -1,3 +1,5 @@
+import type { RequestKind } from '../workload/requests.ts';
+
 /** The result of a run of load. Times are in ms. */
 export interface Load {
   readonly seconds: number;
@@ -6,7 +8,7 @@ export interface Load {
   readonly p99: number;
   readonly max: number;
   readonly sent: number;
-  /** 200 answers with the id of a request that was sent and not yet answered. */
+  /** 200 answers with the id, and the body, of a request that was sent and not yet answered. */
   readonly answered: number;
   /** 200 answers with any other content. */
   readonly foreign: number;
@@ -26,6 +28,5 @@ export interface LoadOptions {
   readonly seconds: number;
   /** The number of the run, with which each id begins. */
   readonly run: number;
-  /** The size of the body of each request and answer. With 0 the requests are GET without a body. */
-  readonly bodyBytes: number;
+  readonly request: RequestKind;
 }

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { Client } from 'undici';
+import { bodyOf, bodyParts, idOfRequest } from '../workload/requests.ts';
 import type { Load, LoadOptions } from './load.ts';
 
 const maxWaitMs = 10_000;
-const headers = { 'content-type': 'application/octet-stream' };
 
 /**
  * Puts load on a system from this process: each connection has one request under way, and each answer is
@@ -11,8 +11,9 @@ const headers = { 'content-type': 'application/octet-stream' };
  * @returns after all requests have been answered.
  */
 export async function matched(options: LoadOptions): Promise<Load> {
-  const { urls, connections, seconds, run, bodyBytes } = options;
-  const body = 'x'.repeat(bodyBytes);
+  const { urls, connections, seconds, run, request } = options;
+  const { method, headers } = request;
+  const parts = bodyParts(request, run);
   const latencies: number[] = [];
   const started = performance.now();
   const end = started + seconds * 1000;
@@ -25,17 +26,20 @@ export async function matched(options: LoadOptions): Promise<Load> {
     });
     try {
       while (performance.now() < end) {
-        const id = `${run}-${sent}`;
+        const id = idOfRequest(run, sent);
         sent += 1;
+        const wanted = bodyOf(parts, id);
         const from = performance.now();
         const answer = await client.request({
           path: `/w/${id}`,
-          ...(bodyBytes === 0 ? { method: 'GET' } : { method: 'POST', body, headers }),
+          method,
+          headers,
+          ...(request.bodyBytes > 0 && { body: wanted }),
         });
         const text = await answer.body.text();
         latencies.push(performance.now() - from);
         if (answer.statusCode !== 200) refused += 1;
-        else if (text === id + body) answered += 1;
+        else if (text === wanted) answered += 1;
         else foreign += 1;
       }
     } catch {

@@ -1,7 +1,9 @@
 -- Gives each request its own number. Each answer must name a number that this thread sent and that was not
--- answered yet. Arguments: the number of the run, the number of threads, the size of a body. The threads are
--- distributed among the ports in BENCH_PORTS.
+-- answered yet. Arguments: the number of the run, the number of threads, the method, the size of a body, lines
+-- of header fields, and the parts of a body (workload/requests.ts). The threads are distributed among the ports
+-- in BENCH_PORTS.
 
+local digits = 8
 local made = 0
 local threads = {}
 local addresses = {}
@@ -17,16 +19,20 @@ function setup(thread)
 end
 
 function init(args)
-  prefix = args[1] .. '-'
-  bodyBytes = tonumber(args[3])
-  head = (bodyBytes > 0 and 'POST' or 'GET') .. ' /w/' .. prefix
-  tail = ' HTTP/1.1\r\nHost: 127.0.0.1\r\n'
-  if bodyBytes > 0 then
-    tail = tail .. 'Content-Type: application/octet-stream\r\nContent-Length: ' .. bodyBytes .. '\r\n\r\n'
-      .. string.rep('x', bodyBytes)
+  local prefix = args[1] .. '-'
+  local method, bytes, fields = args[3], tonumber(args[4]), args[5]
+  rest = args[7] .. string.rep(args[8], tonumber(args[9])) .. args[10]
+  head = method .. ' /w/' .. prefix
+  start = args[6] .. prefix
+  middle = ' HTTP/1.1\r\nHost: 127.0.0.1\r\n' .. fields
+  if bytes > 0 then
+    middle = middle .. 'Content-Length: ' .. bytes .. '\r\n\r\n' .. start
   else
-    tail = tail .. '\r\n'
+    middle = middle .. '\r\n'
   end
+  hasBody = bytes > 0
+  firstDigit, lastDigit = #start + 1, #start + digits
+  answerBytes = lastDigit + #rest
   step = tonumber(args[2])
   nextNumber = thread
   pending = {}
@@ -34,27 +40,34 @@ function init(args)
   tried = thread ~= 0
 end
 
+local function requestOf(number)
+  local text = string.format('%08d', number)
+  if hasBody then return head .. text .. middle .. text .. rest end
+  return head .. text .. middle
+end
+
 function request()
   -- wrk asks the first thread for one request that it does not send.
   if not tried then
     tried = true
-    return head .. '0' .. tail
+    return requestOf(0)
   end
   local number = nextNumber
   nextNumber = number + step
   pending[number] = true
   sent = sent + 1
-  return head .. number .. tail
+  return requestOf(number)
 end
 
+-- The answer to a request with a body is that body, and otherwise its id.
 function response(status, headers, body)
   if status ~= 200 then
     refused = refused + 1
     return
   end
-  -- The id, followed by the body of the request.
-  local idBytes = #body - bodyBytes
-  local number = body:sub(1, #prefix) == prefix and tonumber(body:sub(#prefix + 1, idBytes))
+  local number = #body == answerBytes and body:find(start, 1, true) == 1
+    and body:find(rest, lastDigit + 1, true) == lastDigit + 1
+    and tonumber(body:sub(firstDigit, lastDigit))
   if number and pending[number] then
     pending[number] = nil
     answered = answered + 1

@@ -1,16 +1,22 @@
 import { AckPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import type { Peer } from './peer.ts';
+import { fromBytes, toBytes } from './message.ts';
+import type { Answer, Dispatch, Peer } from './peer.ts';
 
 const stream = 'work';
 const subject = 'work.request';
 const durable = 'workers';
 
+/** What a message carries beside the body. */
+type RequestHead = Omit<Dispatch, 'body'> & { readonly id: string; readonly inbox: string };
+type AnswerHead = Omit<Answer, 'body'> & { readonly id: string };
+
 /**
  * A JetStream work queue: the request is stored and acknowledged. A worker pulls it, replies to the inbox of
- * the gateway and acknowledges it. Ids contain no space.
+ * the gateway and acknowledges it.
  */
 export const peer: Peer = {
+  bodies: 'buffer',
   gateway: async (store) => {
     const connection = await connect({ servers: store, noAsyncTraces: true });
     const manager = await jetstreamManager(connection);
@@ -25,21 +31,23 @@ export const peer: Peer = {
       ack_policy: AckPolicy.Explicit,
       max_ack_pending: 10_000,
     });
-    const waiting = new Map<string, (answer: string) => void>();
+    const waiting = new Map<string, (answer: Answer) => void>();
     const inbox = `reply.${process.pid}`;
     connection.subscribe(inbox, {
       callback: (_, message) => {
-        const [id = '', answer = ''] = message.string().split(' ');
-        waiting.get(id)?.(answer);
+        const { head, body } = fromBytes(message.data);
+        const { id, ...rest } = head as AnswerHead; // the worker below wrote it
+        waiting.get(id)?.({ ...rest, body });
         waiting.delete(id);
       },
     });
     const work = jetstream(connection);
     return {
-      ask: async (id) => {
-        const { promise, resolve } = Promise.withResolvers<string>();
+      ask: async (id, { body, ...rest }) => {
+        const { promise, resolve } = Promise.withResolvers<Answer>();
         waiting.set(id, resolve);
-        await work.publish(subject, `${id} ${inbox}`);
+        const head: RequestHead = { id, inbox, ...rest };
+        await work.publish(subject, toBytes(head, body));
         return promise;
       },
     };
@@ -50,14 +58,15 @@ export const peer: Peer = {
     await consumer.consume({
       max_messages: 100,
       callback: (message) => {
-        const [id = '', inbox = ''] = message.string().split(' ');
-        const reply = (answer: string): void => {
-          connection.publish(inbox, `${id} ${answer}`);
+        const { head, body } = fromBytes(message.data);
+        const { id, inbox, ...rest } = head as RequestHead; // the gateway above wrote it
+        const reply = ({ body: answered, ...answer }: Answer): void => {
+          connection.publish(inbox, toBytes({ id, ...answer } satisfies AnswerHead, answered));
           message.ack();
         };
-        const answer = work(id);
-        if (typeof answer === 'string') reply(answer);
-        else void answer.then(reply);
+        const answer = work({ ...rest, body });
+        if (answer instanceof Promise) void answer.then(reply);
+        else reply(answer);
       },
     });
   },

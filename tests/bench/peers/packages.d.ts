@@ -17,13 +17,13 @@ declare module 'bee-queue' {
     removeOnSuccess?: boolean;
     removeOnFailure?: boolean;
   }
-  export default class Queue<T> {
+  export default class Queue<T, R> {
     constructor(name: string, settings: Settings);
-    on(event: 'job succeeded', listener: (id: string, result: string) => void): this;
+    on(event: 'job succeeded', listener: (id: string, result: R) => void): this;
     on(event: 'job failed', listener: (id: string, error: Error) => void): this;
     ready(): Promise<this>;
     createJob(data: T): Job<T>;
-    process(concurrency: number, handler: (job: Job<T>) => Promise<string>): void;
+    process(concurrency: number, handler: (job: Job<T>) => Promise<R>): void;
     checkStalledJobs(intervalMs: number): Promise<number>;
   }
 }
@@ -57,14 +57,14 @@ declare module '@platformatic/job-queue' {
 
 declare module '@nats-io/transport-node' {
   interface Message {
-    string(): string;
+    readonly data: Uint8Array;
   }
   export interface NatsConnection {
     subscribe(
       subject: string,
       options: { callback: (error: Error | null, message: Message) => void },
     ): unknown;
-    publish(subject: string, data: string): void;
+    publish(subject: string, data: Uint8Array): void;
   }
   export function connect(options: { servers: string; noAsyncTraces: boolean }): Promise<NatsConnection>;
 }
@@ -76,7 +76,7 @@ declare module '@nats-io/jetstream' {
   export const RetentionPolicy: { readonly Workqueue: 'workqueue' };
   export const StorageType: { readonly File: 'file' };
   interface JsMessage {
-    string(): string;
+    readonly data: Uint8Array;
     ack(): void;
   }
   interface Manager {
@@ -99,7 +99,7 @@ declare module '@nats-io/jetstream' {
     consume(options: { max_messages: number; callback: (message: JsMessage) => void }): Promise<unknown>;
   }
   interface Client {
-    publish(subject: string, data: string): Promise<unknown>;
+    publish(subject: string, data: Uint8Array): Promise<unknown>;
     readonly consumers: { get(stream: string, durable: string): Promise<Consumer> };
   }
   export function jetstream(connection: NatsConnection): Client;
@@ -146,8 +146,8 @@ declare module 'moleculer' {
     start(): Promise<void>;
     createService(schema: {
       name: string;
-      actions: Record<string, (context: { params: { id: string } }) => string | Promise<string>>;
+      actions: Record<string, (context: { params: never }) => unknown>;
     }): unknown;
-    call<R>(action: string, params: { id: string }): Promise<R>;
+    call<R>(action: string, params: object): Promise<R>;
   }
 }

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Peer } from './peer.ts';
+import type { Answer, Dispatch, Peer } from './peer.ts';
 
 const requests = 'requests';
 const maxPopped = '100';
@@ -18,6 +18,10 @@ function perTurn<T>(send: (values: T[]) => void): (value: T) => void {
   };
 }
 
+/** A request and a reply as JSON, with the id that connects them. */
+type Request = Dispatch & { readonly id: string; readonly inbox: string };
+type Reply = Answer & { readonly id: string };
+
 /** Pops values from a list, forever. */
 async function take(redis: Redis, list: string, got: (value: string) => void): Promise<never> {
   for (;;) {
@@ -31,21 +35,22 @@ async function take(redis: Redis, list: string, got: (value: string) => void): P
  * Jobs have no state: what a worker has taken is lost if it dies.
  */
 export const peer: Peer = {
+  bodies: 'string',
   gateway: async (store) => {
-    const waiting = new Map<string, (answer: string) => void>();
+    const waiting = new Map<string, (answer: Answer) => void>();
     const inbox = `replies:${process.pid}`;
     const redis = new Redis(store, noRetryLimit);
     void take(new Redis(store, noRetryLimit), inbox, (reply) => {
-      const [id = '', answer = ''] = reply.split(' ');
+      const { id, ...answer } = JSON.parse(reply) as Reply; // the worker below wrote it
       waiting.get(id)?.(answer);
       waiting.delete(id);
     });
     const push = perTurn<string>((values) => void redis.rpush(requests, ...values));
     return {
-      ask: (id) => {
-        const { promise, resolve } = Promise.withResolvers<string>();
+      ask: (id, dispatch) => {
+        const { promise, resolve } = Promise.withResolvers<Answer>();
         waiting.set(id, resolve);
-        push(`${id} ${inbox}`);
+        push(JSON.stringify({ id, inbox, ...dispatch } satisfies Request));
         return promise;
       },
     };
@@ -57,10 +62,12 @@ export const peer: Peer = {
       for (const [inbox, replies] of byInbox) void redis.rpush(inbox, ...replies.map(([, reply]) => reply));
     });
     void take(new Redis(store, noRetryLimit), requests, (request) => {
-      const [id = '', inbox = ''] = request.split(' ');
-      const answer = work(id);
-      if (typeof answer === 'string') push([inbox, `${id} ${answer}`]);
-      else void answer.then((text) => push([inbox, `${id} ${text}`]));
+      const { id, inbox, ...dispatch } = JSON.parse(request) as Request; // the gateway above wrote it
+      const reply = (answer: Answer): void =>
+        push([inbox, JSON.stringify({ id, ...answer } satisfies Reply)]);
+      const answer = work(dispatch);
+      if (answer instanceof Promise) void answer.then(reply);
+      else reply(answer);
     });
   },
 };

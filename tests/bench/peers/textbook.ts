@@ -1,5 +1,5 @@
 import { Queue, QueueEvents, Worker } from 'bullmq';
-import type { Peer } from './peer.ts';
+import type { Answer, Dispatch, Peer } from './peer.ts';
 
 const name = 'work';
 /** With `removeOnComplete: true`, `waitUntilFinished` misses jobs that are removed before it checks. */
@@ -18,8 +18,9 @@ function connectionTo(store: string): {
 
 /** BullMQ as its guide shows request and reply: `waitUntilFinished`. */
 export const peer: Peer = {
+  bodies: 'string',
   gateway: async (store) => {
-    const queue = new Queue<{ id: string }, string>(name, {
+    const queue = new Queue<Dispatch, Answer>(name, {
       connection: connectionTo(store),
       defaultJobOptions,
     });
@@ -28,14 +29,14 @@ export const peer: Peer = {
     // There is one listener per waiting request.
     events.setMaxListeners(0);
     return {
-      ask: async (id) => {
-        const job = await queue.add('request', { id });
+      ask: async (_, dispatch) => {
+        const job = await queue.add('request', dispatch);
         return job.waitUntilFinished(events, ttlMs);
       },
     };
   },
   worker: async (store, work) => {
-    const worker = new Worker<{ id: string }, string>(name, async ({ data: { id } }) => work(id), {
+    const worker = new Worker<Dispatch, Answer>(name, async ({ data }) => work(data), {
       connection: connectionTo(store),
       concurrency: 50,
     });

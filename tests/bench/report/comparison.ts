@@ -1,6 +1,7 @@
 import { short } from '../numbers.ts';
 import type { Measured } from '../measured.ts';
 import { ratiosOf } from '../ratios.ts';
+import { costOf } from '../sample.ts';
 import type { Sample } from '../sample.ts';
 import { table, withSpread } from './table.ts';
 
@@ -23,13 +24,14 @@ export function rates(measured: Measured): string {
   );
 }
 
-/** A table of ringpost's values divided by each peer's. */
+/** A table of ringpost's values divided by each peer's; the peers that are faster come first. */
 export function ratioTable(samples: readonly Sample[], ours: string, measured: Measured): string {
   const count = typical(measured);
   return table(
     [`${ours} ÷`, ...connectionHeads(measured), `p99 at c=${count} (less is better)`],
     [...ratiosOf(samples, ours)]
       .filter(([, { rate }]) => rate.size > 0)
+      .toSorted(([, a], [, b]) => (a.rate.get(count)?.median ?? 0) - (b.rate.get(count)?.median ?? 0))
       .map(([name, { rate, p99 }]) => [
         name,
         ...measured.connections.map((each) => withSpread(rate.get(each))),
@@ -55,8 +57,6 @@ export function latencies(measured: Measured): string {
 
 /** A table of the processor time of each kind of process. */
 export function processorCosts(measured: Measured, connections: number): string {
-  const roles = ['gateway', 'proxy', 'worker', 'store'] as const;
-  const cost = (sample: Sample): number => roles.reduce((sum, role) => sum + (sample.cpu[role] ?? 0), 0);
   return table(
     [
       `µs per request, c=${connections}`,
@@ -74,7 +74,7 @@ export function processorCosts(measured: Measured, connections: number): string 
         of(({ cpu }) => cpu.gateway ?? cpu.proxy),
         of(({ cpu }) => cpu.worker),
         of(({ cpu }) => cpu.store),
-        withSpread(measured.of(name, connections, cost)),
+        withSpread(measured.of(name, connections, costOf)),
         of(({ cpu }) => cpu.client),
       ];
     }),

@@ -5,9 +5,9 @@ import { paragraphs } from './table.ts';
 export function faults({ samples: compared, missing, growth }: Results): string {
   const samples = [...compared, ...(growth?.points ?? []).map(({ sample }) => sample)];
   const found = new Map<string, number>();
-  for (const { system, connections, faults: all } of samples) {
+  for (const { system, request, connections, faults: all } of samples) {
     for (const fault of all) {
-      const line = `\`${system}\`, c=${connections}: ${fault}`;
+      const line = `\`${system}\`, ${request}, c=${connections}: ${fault}`;
       found.set(line, (found.get(line) ?? 0) + 1);
     }
   }
@@ -18,7 +18,8 @@ export function faults({ samples: compared, missing, growth }: Results): string 
   return paragraphs(
     checked === 0
       ? ''
-      : `${checked} answers were correct: each belongs to its request and to one execution of it.`,
+      : `${checked} answers were correct: each belongs to its request and to one execution of it, and
+brings back the body that was sent.`,
     found.size === 0
       ? 'None was wrong, lost or duplicated.'
       : [...found].map(([line, times]) => `- ${line}${times > 1 ? ` (${times} times)` : ''}`).join('\n'),

@@ -17,7 +17,7 @@ const middle = (values: readonly (number | undefined)[]): string =>
   short(summarise(values.filter((value) => value !== undefined))?.median ?? Number.NaN);
 
 /** The curves as tables with the medians of the rounds. */
-export function growthSections({ points, backlog, rounds }: Growth): string {
+export function growthSections({ points, backlog, rounds, date }: Growth): string {
   const curves = [...Map.groupBy(points, ({ curve }) => curve)].map(([curve, own]) =>
     paragraphs(`### ${titles[curve] ?? curve}`, curveTable(curve, own)),
   );
@@ -25,7 +25,8 @@ export function growthSections({ points, backlog, rounds }: Growth): string {
   return paragraphs(
     `What a request costs when one quantity grows and the rest stays at its default: one gateway, three
 replicas, no body, a handler that answers at once, AOF every second, 64 connections. Processor time is in
-µs per request, for all processes of a kind together; medians of ${rounds} rounds. Everything shares the
+µs per request, for all processes of a kind together; medians of ${rounds} rounds, measured on
+${date.slice(0, 10)}. Everything shares the
 processors of one machine, so costs carry over to another machine better than rates do.`,
     ...curves,
     backlogSection(backlog),

@@ -4,9 +4,9 @@ import type { Sample } from '../sample.ts';
 import type { Costs } from '../stage.ts';
 
 /** @returns a sample as a line of output. */
-export function sampleLine({ system, connections, rate, load, cpu, redis, others }: Sample): string {
+export function sampleLine({ system, request, connections, rate, load, cpu, redis, others }: Sample): string {
   return [
-    `${system} c=${connections}: ${short(rate)}/s`,
+    `${system} ${request} c=${connections}: ${short(rate)}/s`,
     `p50 ${short(load.p50)} p99 ${short(load.p99)} ms`,
     `CPU µs ${costLine(cpu)}`,
     `others ${Math.round(others * 100)} %`,

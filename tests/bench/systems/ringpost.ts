@@ -8,7 +8,7 @@ import { startRedis } from '../servers/redis.ts';
 import type { Aof } from '../servers/redis.ts';
 import type { Site, System } from './system.ts';
 
-const gatewayMain = fileURLToPath(new URL('../../../gateway/main.ts', import.meta.url));
+const thisCheckout = fileURLToPath(new URL('../../../', import.meta.url));
 const handler = fileURLToPath(new URL('../workload/handler.ts', import.meta.url));
 const graceMs = 15_000;
 
@@ -19,11 +19,22 @@ interface RingpostOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly gateways?: number;
   readonly aof?: Aof;
+  /** The folder of the checkout to run, instead of this one. */
+  readonly checkout?: string;
 }
 
 /** Ringpost as `npm start` runs it: a gateway with its controller and workers, and possibly more gateways. */
 export function ringpost(options: RingpostOptions): System {
-  const { name, title, settings, env = {}, gateways = 1, aof = 'everysec' } = options;
+  const {
+    name,
+    title,
+    settings,
+    env = {},
+    gateways = 1,
+    aof = 'everysec',
+    checkout = thisCheckout,
+  } = options;
+  const gatewayMain = join(checkout, 'gateway/main.ts');
   return {
     name,
     title,
@@ -84,11 +95,28 @@ async function untilInRing(url: string, replicas: number): Promise<void> {
   throw new Error(`${url} does not have ${replicas} replicas`);
 }
 
-export const ringpostDefault = ringpost({
-  name: 'ringpost',
-  title: 'ringpost with default settings',
-  settings: 'Only the handler is set, a fetch-style function.',
-});
+/**
+ * Ringpost with default settings.
+ * @param checkout the folder of the checkout to run; undefined: this one
+ */
+export const ringpostOf = (checkout?: string): System =>
+  ringpost({
+    name: 'ringpost',
+    title: 'ringpost with default settings',
+    settings: 'Only the handler is set, a fetch-style function.',
+    ...(checkout !== undefined && { checkout }),
+  });
+
+export const ringpostDefault = ringpostOf();
+
+/** @param checkout the folder of the checkout of an earlier version */
+export const ringpostBefore = (checkout: string): System =>
+  ringpost({
+    name: 'ringpost-before',
+    title: 'ringpost of another checkout',
+    settings: 'As `ringpost`.',
+    checkout,
+  });
 
 export const ringpostStock = ringpost({
   name: 'ringpost-stock',

@@ -1,12 +1,15 @@
 import { idOf, work } from './work.ts';
 
-/** The work as ringpost's HANDLER. The answer to a request with a body is its id and then that body. */
+const json = { headers: { 'content-type': 'application/json' } };
+
+/** The work as ringpost's HANDLER. The answer to a request with a body is that body. */
 export default function fetch(request: Request): Response | Promise<Response> {
   const answer = work(idOf(request.url));
-  if (request.method === 'POST') return withBody(request, answer);
+  if (request.method === 'POST') return echo(request, answer);
   return typeof answer === 'string' ? new Response(answer) : answer.then((text) => new Response(text));
 }
 
-async function withBody(request: Request, answer: string | Promise<string>): Promise<Response> {
-  return new Response(new Blob([await answer, await request.arrayBuffer()]));
+async function echo(request: Request, answer: string | Promise<string>): Promise<Response> {
+  if (typeof answer !== 'string') await answer;
+  return new Response(await request.arrayBuffer(), json);
 }

@@ -4,6 +4,7 @@ import { plainConnections } from '../plan.ts';
 import type { Measured } from '../sample.ts';
 import { costOf, cpuValues } from '../scene.ts';
 import type { Scene } from '../scene.ts';
+import { requestKinds } from '../../workload/requests.ts';
 
 /** Puts a load of ordinary requests on the system. */
 export function plainLoad({ running, nextRun }: Scene, seconds: number): Promise<Load> {
@@ -12,7 +13,7 @@ export function plainLoad({ running, nextRun }: Scene, seconds: number): Promise
     connections: plainConnections,
     seconds,
     run: nextRun(),
-    bodyBytes: 0,
+    request: requestKinds.get,
   });
 }
 
