@@ -4,6 +4,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import type { IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
 import type { RequestEnds } from '#shared/store/records/request-ends.ts';
 import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
@@ -23,6 +24,7 @@ export interface AcceptOptions {
   readonly records: RequestRecords;
   readonly claims: IdempotencyClaims;
   readonly ends: RequestEnds;
+  readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   readonly keyRateLimit: KeyRateLimit;
   /** How long a request may take whose client does not wait, in ms. */

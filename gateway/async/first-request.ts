@@ -5,11 +5,13 @@ import type { Claim, IdempotencyClaims } from '#shared/store/records/idempotency
 import type { IdempotencyKey } from '../request/idempotency-key.ts';
 import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import type { RequestEnds } from '#shared/store/records/request-ends.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 
 export interface FirstRequestOptions {
   readonly records: RequestRecords;
   readonly claims: IdempotencyClaims;
   readonly ends: RequestEnds;
+  readonly queues: Pick<JobQueues, 'missing'>;
 }
 
 /** A request that claims an idempotency key. */
@@ -52,12 +54,12 @@ async function claimOrFind(
   options: FirstRequestOptions,
   { idempotencyKey, id, deadline, socket }: Claimant,
 ): Promise<KnownRequest | undefined> {
-  const { records, claims } = options;
+  const { claims } = options;
   const until = performance.now() + graceMs;
   let claim = await claims.claim(idempotencyKey, id, deadline);
   while (claim.id !== id) {
     checkSame(claim, idempotencyKey);
-    const first = await records.find(claim.id);
+    const first = await findAccepted(options, claim.id);
     const isLate = performance.now() > until;
     const free = (first !== undefined || isLate) && (await givesUpKey(options, idempotencyKey, claim, first));
     if (!free && first !== undefined) return first;
@@ -66,6 +68,21 @@ async function claimOrFind(
     claim = await claims.claim(idempotencyKey, id, deadline, free ? claim : undefined);
   }
   return undefined;
+}
+
+/**
+ * @returns undefined if nothing is known of the request, or if it waits and has no job: its gateway writes the
+ * record first, and may have died before it added the job.
+ */
+async function findAccepted(
+  { records, queues }: FirstRequestOptions,
+  id: string,
+): Promise<KnownRequest | undefined> {
+  const found = await records.find(id);
+  if (found === undefined || found.record.state !== 'queued' || found.record.started !== undefined)
+    return found;
+  const missing = await queues.missing(found.replica, [id]);
+  return missing.length === 0 ? found : undefined;
 }
 
 /** @throws {Problem} if the claim is another caller's, or of another request. */
@@ -82,7 +99,7 @@ function checkSame(claim: Claim, { caller, fingerprint }: IdempotencyKey): void 
 }
 
 /**
- * @param first the request that has the key; undefined if nothing is known of it.
+ * @param first the request that has the key; undefined if it was not accepted.
  * @returns whether another request may have the key.
  */
 async function givesUpKey(

@@ -95,7 +95,8 @@ describe.each(proxyKinds)('three gateways behind $name', (kind) => {
     const failed = [...before, ...later].filter(({ told }) => told !== '200');
     for (const { told } of failed) expect(['503', '504']).toContain(told);
     expect(failed.length).toBeLessThanOrEqual(kind.name === 'nginx' ? 60 : 9);
-    if (kind.name === 'nginx') expect(failed.filter(({ method }) => method !== 'POST')).toEqual([]);
+    const repeatable = failed.filter(({ method, told }) => method !== 'POST' && told !== '503');
+    if (kind.name === 'nginx') expect(repeatable).toEqual([]);
     expect(await doubled('POST')).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { replicaOf } from '#shared/contract/request-id.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
@@ -128,6 +129,23 @@ describe('Idempotency-Key', () => {
     await current.redis.set(claim, JSON.stringify(unknown));
     const answer = await send(`${urls[1]}/pay`, { key: 'a' });
     expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    expect(await workers.runs()).toHaveLength(2);
+  });
+
+  it('is free again if the gateway died between the record and the job', async () => {
+    const current = system();
+    const { urls } = await startTwo(current);
+    await send(`${urls[0]}/pay`, { key: 'a' });
+    const [claim = ''] = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
+    const held = JSON.parse((await current.redis.get(claim)) ?? '') as { id: string };
+    const record = current.keys.request(replicaOf(held.id) ?? '', held.id);
+    // A request that waits, and that no worker has started.
+    await current.redis.hdel(record, 'started', 'finished', 'status', 'attempts');
+    await current.redis.hset(record, 'state', 'queued');
+    const asked = performance.now();
+    const answer = await send(`${urls[1]}/pay`, { key: 'a' });
+    expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    expect(performance.now() - asked).toBeLessThan(10_000);
     expect(await workers.runs()).toHaveLength(2);
   });
 
