@@ -116,7 +116,7 @@ it('if it cannot write, there is no file, so that everything counts as begun', (
   const notes = begin();
   notes.note(['one']);
   writeFileSync(notesFile(place(), lease, 2), 'in the way');
-  vi.useFakeTimers({ now: Date.now() + 10_000 });
+  // The file is old enough to be replaced.
   vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10_000);
   notes.note(['two']);
   expect(notes.isOpen).toBe(false);

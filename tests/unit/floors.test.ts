@@ -40,7 +40,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['worker/queue'],
     ['worker/run'],
     ['worker/stream'],
-    ['worker/lease', 'worker/reply', 'worker/trace'],
+    ['worker/lease', 'worker/notes', 'worker/reply', 'worker/trace'],
     ['worker/handlers'],
     ['worker/command'],
   ],
