@@ -30,8 +30,8 @@ export interface BegunNotesOptions {
  */
 const maxWindowMs = 250;
 /** A file is replaced at this size in bytes, or if it is this old in ms. */
-const maxBytes = 1 << 20;
-const maxAgeMs = 5000;
+const maxBytes = 4 << 20;
+const maxAgeMs = 30_000;
 
 /**
  * Notes the ids of requests that must not run twice before they begin, in files in memory, which a killed
@@ -42,7 +42,7 @@ const maxAgeMs = 5000;
  * next reads the note; if it is not, the request is not begun.
  *
  * Two files are kept. The newer one has what the worker held when the file was made, and all that came after
- * that. So an id stays for some seconds after its end, for a Redis that is killed and forgets the end.
+ * that. So an id stays for half a minute after its end, for a Redis that is killed and forgets the end.
  */
 export class BegunNotes {
   readonly #options: BegunNotesOptions;
