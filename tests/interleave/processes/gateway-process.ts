@@ -109,6 +109,7 @@ export function startGateway(config: GatewayConfig, name: string, log: Logger): 
     records,
     claims,
     ends,
+    queues,
     callbacks,
     keyRateLimit,
     asyncTimeoutMs,
