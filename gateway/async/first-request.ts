@@ -71,8 +71,8 @@ async function claimOrFind(
 }
 
 /**
- * @returns undefined if nothing is known of the request, or if it waits and has no job: its gateway writes the
- * record first, and may have died before it added the job.
+ * @returns undefined if nothing is known of the request, or if it waits and has no job: its gateway writes
+ * the record first, and may have died before it added the job.
  */
 async function findAccepted(
   { records, queues }: FirstRequestOptions,
