@@ -259,6 +259,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     for (const [at, ending] of endings.entries()) this.#ended(ending, codes[at] ?? 0);
     if (due !== null) this.#marker.due = due;
     else if (taken.length > 0) this.#mayHaveMore = true;
+    else this.#marker.postpone();
     this.#deliveries.accept(unread);
     if (taken.length > 0) this.#accept(taken);
   }

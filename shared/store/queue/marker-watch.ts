@@ -9,6 +9,8 @@ import type { RedisClock } from '../redis/redis-clock.ts';
 
 /** The longest wait for a marker, in ms, in case one is lost. */
 const maxWaitMs = 5000;
+/** How soon a job that is due is looked for again, in ms, if Redis has not given it out. */
+const postponedMs = 100;
 
 export interface MarkerWatchOptions {
   /** A second connection like this one is opened. */
@@ -55,6 +57,14 @@ export class MarkerWatch {
   /** Waits for the next marker, unless it is waiting already. */
   wait(): void {
     this.#reads.fill();
+  }
+
+  /**
+   * Redis had no free slot for a job that may be due, although the caller has one: a job is active that no
+   * worker runs, until a sweep finds it.
+   */
+  postpone(): void {
+    if (this.due > 0) this.due = Math.max(this.due, this.#clock.now() + postponedMs);
   }
 
   /** Stops reporting. */
