@@ -143,8 +143,8 @@ export class QueueSession {
     };
     const running = { ...options, handler, turns, replica, adopter, by, lease: certainty, streams, onHints };
     const runner = new Runner({ ...running, outbox });
-    const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
-    const lostStreams = new StreamReclaimer({ ...settling, lease });
+    const settling = { connection, replica, lease, outbox: directOutbox, garbled, turns, log };
+    const lostStreams = new StreamReclaimer(settling);
     const reclaimer = new Reclaimer({ ...settling, streams: lostStreams });
     const everyMs = leaseMs / 3;
     const sweeping = { connection, runner, reclaimer, streams: lostStreams, lease, everyMs, log };
