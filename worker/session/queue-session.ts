@@ -19,6 +19,7 @@ import type { NotesPlace } from '../notes/notes-files.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
+import { AskAgainError } from '../reply/retry-until.ts';
 import type { AnswerTally } from '../run/answer-tally.ts';
 import type { CancelledIds } from '../run/cancelled-ids.ts';
 import type { Consumer } from '../run/consumer.ts';
@@ -117,9 +118,8 @@ export class QueueSession {
       },
       makeCertain: async (): Promise<boolean> => {
         const ours = await makeCertain();
-        // The caller asks again.
-        if (ours && !lease.certain)
-          throw new Error('a failover of Redis might lose the renewal of the lease');
+        // A failover might lose the renewal, or its answer took longer than the lease.
+        if (ours && !lease.certain) throw new AskAgainError('the lease was renewed, but is not certain');
         return ours;
       },
     };

@@ -1,0 +1,105 @@
+/** Runs schedules of the whole system in one process: `npm run interleave -- --minutes 10 --seed 1`. */
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { guards } from './guards.ts';
+import { Harness } from './harness.ts';
+import { real } from './floor/node-globals.ts';
+import type { Outcome } from './schedule.ts';
+import { kindOf } from './shrink.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    /** Ends after so many seeds. */
+    seeds: { type: 'string', default: '1000000000' },
+    /** The name of a guard that is taken out: a seed has to fail. */
+    guard: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    replay: { type: 'string' },
+    /** Where failing schedules are written. */
+    failures: { type: 'string', default: '.ringpost/interleave' },
+  },
+});
+/** How long a failing schedule is made simpler, in ms. */
+const shrinkMs = 45_000;
+/** Of each kind of failure, so many are made simpler. */
+const shrunkOfKind = 1;
+
+const harness = await Harness.start();
+let failed = 0;
+try {
+  if (values.replay === undefined) await runSeeds();
+  else await replay(values.replay);
+} finally {
+  await harness.stop();
+}
+process.exitCode = failed === 0 ? 0 : 1;
+
+/** @param given a seed, a file with decisions, or a folder of such files. */
+async function replay(given: string): Promise<void> {
+  if (!/^\d+$/.test(given) && statSync(given).isDirectory()) {
+    for (const file of readdirSync(given)) await replayQuietly(`${given}/${file}`);
+    return;
+  }
+  const outcome = /^\d+$/.test(given)
+    ? await harness.runSeed(Number(given), true)
+    : await harness.replay(readChoices(given), true);
+  if (outcome.failure !== undefined) failed += 1;
+  print(`${outcome.world}\n${outcome.trace.join('\n')}\n${outcome.failure ?? 'no failure'}`);
+}
+
+async function replayQuietly(file: string): Promise<void> {
+  const { failure } = await harness.replay(readChoices(file));
+  if (failure !== undefined) failed += 1;
+  print(`${file}: ${failure ?? 'no failure'}`);
+}
+
+async function runSeeds(): Promise<void> {
+  const began = real.now();
+  const until = began + Number(values.minutes) * 60_000;
+  const kinds = new Map<string, number>();
+  let [schedules, commands, faults] = [0, 0, 0];
+  const first = Number(values.seed);
+  const guard = guards.find(({ name }) => name === values.guard);
+  if (values.guard !== undefined && guard === undefined) throw new Error(`no guard is ${values.guard}`);
+  if (guard !== undefined) harness.without(guard);
+  for (let seed = first; seed < first + Number(values.seeds) && real.now() < until; seed += 1) {
+    const outcome = await harness.runSeed(seed);
+    schedules += 1;
+    commands += outcome.executed;
+    faults += outcome.faults;
+    if (outcome.failure === undefined) continue;
+    failed += 1;
+    const kind = kindOf(outcome.failure);
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    print(`seed ${seed}: ${outcome.failure} (${outcome.world})`);
+    if (guard !== undefined) break;
+    if ((kinds.get(kind) ?? 0) <= shrunkOfKind) await keep(seed, outcome);
+  }
+  const minutes = (real.now() - began) / 60_000;
+  print(
+    `${schedules} schedules, ${Math.round(schedules / minutes)} a minute, ` +
+      `${Math.round(commands / schedules)} commands and ${(faults / schedules).toFixed(1)} faults each`,
+  );
+  for (const [kind, count] of kinds) print(`${count} times: ${kind}`);
+}
+
+/** Makes a failing schedule simpler, and writes it to a file. */
+async function keep(seed: number, outcome: Outcome): Promise<void> {
+  const choices = await harness.shrink(outcome, shrinkMs);
+  const { world, failure } = await harness.replay(choices);
+  mkdirSync(values.failures, { recursive: true });
+  const file = `${values.failures}/${seed}.json`;
+  writeFileSync(file, `${JSON.stringify({ world, failure, choices })}\n`);
+  print(`  made simpler: ${choices.filter((each) => each > 0).length} decisions (${world})`);
+  print(`  npm run interleave -- --replay ${file}`);
+}
+
+function readChoices(file: string): readonly number[] {
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as { choices: readonly number[] }; // `keep` writes it
+  return kept.choices;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
