@@ -172,9 +172,9 @@ it('a job that a dead consumer did not read counts as not started for the next w
   });
   const garbled = new GarbledJobs({ connection, lease, outbox, log });
   const turns = new Turns(connection, log);
-  const settling = { connection, replica, outbox, garbled, turns, log };
-  const streams = new StreamReclaimer({ ...settling, lease });
-  const reclaimer = new Reclaimer({ ...settling, lease, notesPlace: undefined, streams });
+  const settling = { connection, replica, lease, outbox, garbled, turns, log };
+  const streams = new StreamReclaimer(settling);
+  const reclaimer = new Reclaimer({ ...settling, notesPlace: undefined, streams });
   expect(await reclaimer.reclaim(await new ActiveJobs(connection, replica).ids())).toMatchObject({
     again: 2,
     suspects: 0,

@@ -348,7 +348,10 @@ describe('suspend-stream', () => {
     await open(one);
     await running.suspend(one);
     const crash = { death: '2', startOrder: 1, counts: true };
-    expect(await recordCrash(connection, replica, one, crash)).toMatchObject({ id: one, poison: false });
+    expect(await recordCrash(connection, { replica, fence: 1 }, one, crash)).toMatchObject({
+      id: one,
+      poison: false,
+    });
     expect(await suspectsOf(connection, replica)).toEqual(new Set([one]));
     expect(await places()).toEqual({ active: [], streams: [] });
   });

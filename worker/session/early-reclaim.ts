@@ -63,9 +63,9 @@ async function reclaimUnder(
   const outbox = new ReplyOutbox({ connection, lease, aftermath, large, pushes, onSuperseded, log });
   const garbled = new GarbledJobs({ connection, lease, outbox, log });
   const turns = new Turns(connection, log);
-  const settling = { connection, outbox, garbled, turns, log };
-  const streams = new StreamReclaimer({ ...settling, lease });
-  const reclaimer = new Reclaimer({ ...settling, replica: lease.replica, lease, notesPlace, streams });
+  const settling = { connection, lease, outbox, garbled, turns, log };
+  const streams = new StreamReclaimer(settling);
+  const reclaimer = new Reclaimer({ ...settling, replica: lease.replica, notesPlace, streams });
   await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
   await lease.end();
 }

@@ -152,9 +152,9 @@ export class QueueSession {
     };
     const running = { ...options, handler, turns, replica, adopter, by, lease: certainty, streams, onHints };
     const runner = new Runner({ ...running, outbox });
-    const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
-    const lostStreams = new StreamReclaimer({ ...settling, lease });
-    const reclaimer = new Reclaimer({ ...settling, lease, notesPlace, streams: lostStreams });
+    const settling = { connection, replica, lease, outbox: directOutbox, garbled, turns, log };
+    const lostStreams = new StreamReclaimer(settling);
+    const reclaimer = new Reclaimer({ ...settling, notesPlace, streams: lostStreams });
     const everyMs = leaseMs / 3;
     const sweeping = { connection, runner, reclaimer, streams: lostStreams, lease, everyMs, log };
     const sweep = new OrphanSweep(sweeping);

@@ -25,6 +25,7 @@ import { isNoted } from '../notes/noted-jobs.ts';
 import type { NotesPlace } from '../notes/notes-files.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
+import { SupersededError } from '../reply/reply-pushes.ts';
 import type { Turns } from '../run/turns.ts';
 import type { StreamReclaimer } from './stream-reclaimer.ts';
 
@@ -81,7 +82,8 @@ const maxNamed = 100;
  * to the head of the queue. A job that was started and may run again becomes a suspect, or fails as poison.
  * The client of any other job learns that its outcome is unknown.
  *
- * The caller holds the replica's lease, so writes of an older generation to these jobs are ignored.
+ * The caller holds the replica's lease. If it loses the lease meanwhile, Redis refuses what it notes, and
+ * `SupersededError` is thrown.
  */
 export class Reclaimer {
   readonly #options: ReclaimerOptions;
@@ -160,8 +162,9 @@ export class Reclaimer {
 
   /** Fails a suspect that is never run again. */
   async failPoison(id: string, detail: string): Promise<void> {
-    const { connection, replica, garbled, log } = this.#options;
-    const started = await startSuspect(connection, replica, id, 'poison', true);
+    const { connection, replica, lease, garbled, log } = this.#options;
+    const started = await startSuspect(connection, lease, id, 'poison', true);
+    if (started === 'superseded') throw superseded();
     const jobs = new QueueJobs(connection, replica, log);
     try {
       const job = started === undefined ? undefined : await jobs.read(id);
@@ -198,8 +201,9 @@ export class Reclaimer {
     const counts = death !== undefined && !death.expected;
     const crash =
       suspect || (counts && startCount > 0)
-        ? await recordCrash(connection, replica, id, { death: death?.name ?? '', startOrder, counts })
+        ? await recordCrash(connection, lease, id, { death: death?.name ?? '', startOrder, counts })
         : undefined;
+    if (crash === 'superseded') throw superseded();
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
       const times = crash.crashes.length;
@@ -243,6 +247,11 @@ export class Reclaimer {
     const crash = await this.#crashes.read(this.#options.replica);
     return crash?.generation === generation && crash.reason !== undefined ? ` (${crash.reason})` : '';
   }
+}
+
+/** This worker was frozen, and another one has reclaimed the jobs. */
+function superseded(): SupersededError {
+  return new SupersededError('another worker has taken the lease');
 }
 
 /** @returns why a request that is no suspect is delivered again. */

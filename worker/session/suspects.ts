@@ -12,6 +12,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseJob } from '#shared/contract/job.ts';
+import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { byLastStart, mustRunAlone } from '#shared/contract/request-crashes.ts';
 import type { Crash } from '#shared/contract/request-crashes.ts';
@@ -30,6 +31,8 @@ import type { StreamSlots } from '../stream/stream-slots.ts';
 export interface SuspectsOptions {
   readonly connection: Connection;
   readonly replica: string;
+  /** The lease under which the queue is served. */
+  readonly lease: Fenced;
   /** Pushes replies by itself, since no consumer holds these jobs. */
   readonly runner: Runner;
   readonly slots: Slots;
@@ -169,14 +172,17 @@ export class Suspects {
     await run?.ended;
   }
 
-  /** @returns once it has started, its run, which never rejects; undefined if it is no longer a suspect. */
+  /**
+   * @returns once it has started, its run, which never rejects; undefined if it is no longer a suspect, or
+   * another worker has taken the lease.
+   */
   async #start(id: string, alone: boolean): Promise<{ readonly ended: Promise<void> } | undefined> {
-    const { connection, replica, garbled, log } = this.#options;
+    const { connection, replica, lease, garbled, log } = this.#options;
     if (this.#stopping.signal.aborted) return undefined;
     this.#waiting -= 1;
     this.#started += 1;
-    const started = await startSuspect(connection, replica, id, this.#started, alone);
-    if (started === undefined) return undefined;
+    const started = await startSuspect(connection, lease, id, this.#started, alone);
+    if (started === undefined || started === 'superseded') return undefined;
     const job = parseJob(started.data);
     if (job === undefined) {
       await garbled.end(id);

@@ -1,5 +1,6 @@
 import { formatCrashes, isPoison, parseCrashes, withoutCrashesOf } from '../../contract/request-crashes.ts';
 import type { Crash } from '../../contract/request-crashes.ts';
+import type { Fenced } from '../../contract/fenced.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { createRun } from '../scripts/script.ts';
@@ -53,32 +54,33 @@ export async function clearSuspects(
 /**
  * Records that a worker died while it was running a job that may run again, and makes the job a suspect.
  * @param crash `counts` is false if ringpost or a shutdown ended the worker.
- * @returns undefined if the job is gone, or has no new crash.
+ * @returns undefined if the job is gone, or has no new crash; `superseded` if another worker has taken the
+ * lease, so that nothing was recorded.
  */
 export async function recordCrash(
   connection: Connection,
-  replica: string,
+  lease: Fenced,
   id: string,
   crash: Crash & { readonly counts: boolean },
-): Promise<RecordedCrash | undefined> {
-  const recorded = await createRun(connection)(recordCrashScript, { replica, id, ...crash });
-  if (recorded === undefined) return undefined;
+): Promise<RecordedCrash | 'superseded' | undefined> {
+  const recorded = await createRun(connection)(recordCrashScript, { lease, id, ...crash });
+  if (recorded === undefined || recorded === 'superseded') return recorded;
   return { id, ...recorded, poison: isPoison(recorded.crashes, recorded.alone) };
 }
 
 /**
  * Makes a suspect an active job, and notes how it runs: if the worker dies, that helps to find the cause.
  * @param startOrder the higher, the later it starts; `poison` if it is not run but fails.
- * @returns undefined if it is no longer a suspect.
+ * @returns undefined if it is no longer a suspect; `superseded` if another worker has taken the lease.
  */
 export function startSuspect(
   connection: Connection,
-  replica: string,
+  lease: Fenced,
   id: string,
   startOrder: number | 'poison',
   alone: boolean,
-): Promise<StartedSuspect | undefined> {
-  return createRun(connection)(startSuspectScript, { replica, id, startOrder, alone });
+): Promise<StartedSuspect | 'superseded' | undefined> {
+  return createRun(connection)(startSuspectScript, { lease, id, startOrder, alone });
 }
 
 /** Takes a request out of the suspects, since it has ended or is put back. Its crashes stay with its job. */

@@ -2,12 +2,19 @@
 -- KEYS[1] job
 -- KEYS[2] suspects
 -- KEYS[3] active
+-- KEYS[4] fence
 -- ARGV[1] id of the job
 -- ARGV[2] start order: the later it starts, the higher; 0 if it is a poison request and
 --   only its end is reported
 -- ARGV[3] 1 if it runs alone, else 0
--- Returns {data, how often it was started, this time included}; nil if it is no longer a suspect.
+-- ARGV[4] the worker's fence
+-- Returns {data, how often it was started, this time included}; nil if it is no longer a suspect; -1 if
+-- another worker has taken the lease since and nothing was done.
+-- USES isSuperseded
 local call, id = redis.call, ARGV[1]
+if isSuperseded(call('GET', KEYS[4]), ARGV[4]) then
+  return -1
+end
 if call('SISMEMBER', KEYS[2], id) == 0 then
   return false
 end

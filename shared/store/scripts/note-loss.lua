@@ -4,13 +4,19 @@
 -- KEYS[2] suspects
 -- KEYS[3] active
 -- KEYS[4] lock of the job
+-- KEYS[5] fence
 -- ARGV[1] id of the job
 -- ARGV[2] name of the death
 -- ARGV[3] start order: the later the job started, the higher; a suspect has its own
 -- ARGV[4] 1 if the death counts as a loss, 0 if ringpost or a shutdown ended the worker
+-- ARGV[5] the worker's fence
 -- Returns {losses as text, 1 if it ran alone else 0}; {losses, -1} if it has no new loss; nil if the job is
--- gone.
+-- gone; -1 if another worker has taken the lease since and nothing was done.
+-- USES isSuperseded
 local call, id = redis.call, ARGV[1]
+if isSuperseded(call('GET', KEYS[5]), ARGV[5]) then
+  return -1
+end
 if call('EXISTS', KEYS[1]) == 0 then
   call('SREM', KEYS[2], id)
   return false

@@ -1,9 +1,10 @@
 import { parseCrashes } from '../../contract/request-crashes.ts';
 import type { Crash } from '../../contract/request-crashes.ts';
+import type { Fenced } from '../../contract/fenced.ts';
 import { script } from './script.ts';
 
 interface RecordCrash extends Crash {
-  readonly replica: string;
+  readonly lease: Fenced;
   readonly id: string;
   /** False if ringpost or a shutdown ended the worker. */
   readonly counts: boolean;
@@ -18,18 +19,21 @@ export interface CrashesOfJob {
 
 /**
  * Records that a worker died while it was running a job that may run again, and makes the job a suspect. The
- * result is undefined if the job is gone, or has no new crash.
+ * result is undefined if the job is gone, or has no new crash; `superseded` if another worker has taken the
+ * lease, so that nothing was recorded.
  */
-export const recordCrash = script<RecordCrash, CrashesOfJob | undefined>({
+export const recordCrash = script<RecordCrash, CrashesOfJob | 'superseded' | undefined>({
   file: 'note-loss',
-  keys: (keys, { replica, id }) => [
+  keys: (keys, { lease: { replica }, id }) => [
     keys.job(replica, id),
     keys.suspects(replica),
     keys.unfinished(replica).active,
     keys.jobLock(replica, id),
+    keys.leaseFence(replica),
   ],
-  args: ({ id, death, startOrder, counts }) => [id, death, startOrder, counts ? 1 : 0],
+  args: ({ lease, id, death, startOrder, counts }) => [id, death, startOrder, counts ? 1 : 0, lease.fence],
   decode: (reply) => {
+    if (reply === -1) return 'superseded';
     if (!Array.isArray(reply)) return undefined;
     const [crashes, alone]: readonly unknown[] = reply;
     return alone === -1 ? undefined : { crashes: parseCrashes(String(crashes)), alone: alone === 1 };
@@ -37,7 +41,7 @@ export const recordCrash = script<RecordCrash, CrashesOfJob | undefined>({
 });
 
 interface StartSuspect {
-  readonly replica: string;
+  readonly lease: Fenced;
   readonly id: string;
   /** The higher, the later it starts; `poison` if it is not run but fails. */
   readonly startOrder: number | 'poison';
@@ -52,16 +56,26 @@ export interface StartedSuspect {
   readonly attempt: number;
 }
 
-/** Makes a suspect an active job. The result is undefined if it is no longer a suspect, e.g. if cancelled. */
-export const startSuspect = script<StartSuspect, StartedSuspect | undefined>({
+/**
+ * Makes a suspect an active job. The result is undefined if it is no longer a suspect, e.g. if cancelled;
+ * `superseded` if another worker has taken the lease.
+ */
+export const startSuspect = script<StartSuspect, StartedSuspect | 'superseded' | undefined>({
   file: 'begin-suspect',
-  keys: (keys, { replica, id }) => [
+  keys: (keys, { lease: { replica }, id }) => [
     keys.job(replica, id),
     keys.suspects(replica),
     keys.unfinished(replica).active,
+    keys.leaseFence(replica),
   ],
-  args: ({ id, startOrder, alone }) => [id, startOrder === 'poison' ? 0 : startOrder, alone ? 1 : 0],
+  args: ({ lease, id, startOrder, alone }) => [
+    id,
+    startOrder === 'poison' ? 0 : startOrder,
+    alone ? 1 : 0,
+    lease.fence,
+  ],
   decode: (reply) => {
+    if (reply === -1) return 'superseded';
     if (!Array.isArray(reply)) return undefined;
     const [data, attempt]: readonly unknown[] = reply;
     return { data: String(data), attempt: Number(attempt) };

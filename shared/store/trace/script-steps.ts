@@ -148,17 +148,19 @@ steps(cancelRequest, ({ id }) => [step('cancel', { id }, same)]);
 steps(markCancelled, ({ id }) => [step('mark', { id }, same)]);
 steps(endUnstarted, ({ id }) => [step('endUnstarted', { id }, same)]);
 
-steps(recordCrash, ({ replica, id, death, counts }) => [
+steps(recordCrash, ({ lease: { replica }, id, death, counts }) => [
   step('crash', { replica, id, death, counts }, (crash) =>
-    crash === undefined ? undefined : { crashes: crash.crashes.length, alone: crash.alone },
+    crash === undefined || crash === 'superseded'
+      ? undefined
+      : { crashes: crash.crashes.length, alone: crash.alone },
   ),
 ]);
 
-steps(startSuspect, ({ replica, id, startOrder, alone }) => [
+steps(startSuspect, ({ lease: { replica }, id, startOrder, alone }) => [
   step(
     'suspect',
     { replica, id, alone, poison: startOrder === 'poison' },
-    (started) => started !== undefined,
+    (started) => started !== undefined && started !== 'superseded',
   ),
 ]);
 
