@@ -29,7 +29,7 @@ export interface BegunNotesOptions {
  * short lease it is a quarter of that.
  */
 const maxWindowMs = 250;
-/** Without a request to note for this time, in ms, nothing is announced: plain requests pay for no command. */
+/** Nothing is announced if no request was noted for this time, in ms: plain requests pay for no command. */
 const recentMs = 2000;
 /** A file is replaced at this size in bytes, or if it is this old in ms. */
 const maxBytes = 4 << 20;
