@@ -94,15 +94,19 @@ export class JobQueues {
     inTurn: boolean,
   ): Promise<void> {
     const storing = this.#bodies.store(replica, id, stored);
-    // The script says of a job whether its body was refused.
+    // If the body was refused, the script refuses the job.
+    const refused = storing.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     if (inTurn) await storing;
-    else storing.catch(() => undefined);
     try {
       await add();
     } catch (error) {
       // If the job may have been added, its body has to stay.
-      if (commandFate(error) !== 'unknown') await this.#bodies.remove(replica, id);
-      throw error;
+      if (commandFate(error) === 'unknown') throw error;
+      await this.#bodies.remove(replica, id);
+      throw (await refused) ?? error;
     }
   }
 
