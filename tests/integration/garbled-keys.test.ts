@@ -27,8 +27,8 @@ describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
       const { keys, redis } = system();
       let pids = await pidsOf(system());
       const load = underLoad(running);
-      // The stock consumer does not register for direct delivery. With the batched one no job waits, so nobody
-      // writes a marker. Whoever adds one that waits moves a garbled marker aside.
+      // The stock consumer does not register for direct delivery. With the batched one no job waits, so
+      // nobody writes a marker. Whoever adds a job that waits moves a garbled marker aside.
       const unused = [consumer === 'stock' ? keys.consumer('S1') : keys.marker('S1')];
       // Only controllers of containers read it.
       unused.push(keys.configKey);
