@@ -6,7 +6,6 @@ import type {
   FastifyRequest,
   FastifyServerOptions,
 } from 'fastify';
-import { Readable } from 'node:stream';
 import { asProblem, Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import { http } from '#shared/contract/node-http.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
@@ -83,8 +82,6 @@ function createApp(
       maxHeaderSize: headLimitBytes,
       // `headFault` checks it, and answers with a problem.
       requireHostHeader: false,
-      // A request without a body needs no stream.
-      optimizeEmptyRequests: true,
       ServerResponse: answerClass(ends, (answer) => connections.begin(answer)),
     },
     frameworkErrors: (error, request, reply) => {
@@ -109,10 +106,6 @@ function checkRequests(app: FastifyInstance, { headLimitFields, bodyLimitBytes }
     if (fault !== undefined) reply.raw.shouldKeepAlive = false;
     done(fault);
   });
-  // Without a body there is no stream (optimizeEmptyRequests), for whose end Fastify would wait.
-  app.addHook('preParsing', (request, _reply, payload, done) =>
-    done(null, request.raw.readableEnded ? Readable.from([]) : payload),
-  );
   app.server.on('checkContinue', (request, response) => {
     // If the request is refused in any case, its body need not be sent.
     const isRefused =
