@@ -28,6 +28,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const log = createLogger('worker', config.logLevel, { replica }, logFormat);
   const opened = await openWorker(config, log);
   const { served } = opened;
+  // Also if a fault ends the process: only a kill leaves the file, until the next start.
+  process.once('exit', () => opened.readyFile.remove());
   const crashExit = new CrashExit(opened);
   new UnhandledErrors({ onUncaught: (thrown) => crashExit.onUncaught(thrown), log }).listen();
   const joined = opened.membership && (await joinFirst(opened.membership));

@@ -3,15 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Claim, IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
 import type { IdempotencyKey } from '../request/idempotency-key.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { RequestEnds } from '#shared/store/records/request-ends.ts';
-import type { JobQueues } from '#shared/store/queue/job-queues.ts';
+import { findAccepted } from '../dispatch/find-accepted.ts';
+import type { AcceptedSources } from '../dispatch/find-accepted.ts';
 
-export interface FirstRequestOptions {
-  readonly records: RequestRecords;
+export interface FirstRequestOptions extends AcceptedSources {
   readonly claims: IdempotencyClaims;
   readonly ends: RequestEnds;
-  readonly queues: Pick<JobQueues, 'missing'>;
 }
 
 /** A request that claims an idempotency key. */
@@ -68,21 +67,6 @@ async function claimOrFind(
     claim = await claims.claim(idempotencyKey, id, deadline, free ? claim : undefined);
   }
   return undefined;
-}
-
-/**
- * @returns undefined if nothing is known of the request, or if it waits and has no job: its gateway writes
- * the record first, and may have died before it added the job.
- */
-async function findAccepted(
-  { records, queues }: FirstRequestOptions,
-  id: string,
-): Promise<KnownRequest | undefined> {
-  const found = await records.find(id);
-  if (found === undefined || found.record.state !== 'queued' || found.record.started !== undefined)
-    return found;
-  const missing = await queues.missing(found.replica, [id]);
-  return missing.length === 0 ? found : undefined;
 }
 
 /** @throws {Problem} if the claim is another caller's, or of another request. */

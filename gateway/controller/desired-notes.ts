@@ -37,7 +37,7 @@ export class DesiredNotes {
     const names = desired.map(({ name }) => name);
     const replicas = this.#names.filter((name) => !names.includes(name));
     if (version < this.#version && replicas.length > 0)
-      this.#log.warn({ replicas }, 'these replicas are lost with it; /add brings them back');
+      this.#log.warn({ replicas }, 'Redis has lost these replicas, which /add had added; add them again');
     const surplus = beyondLimit(desired, this.#maxReplicas);
     if (surplus.size > 0 && surplus.size !== this.#surplus)
       this.#log.warn(

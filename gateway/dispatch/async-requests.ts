@@ -7,21 +7,23 @@ import { replicaOf } from '#shared/contract/request-id.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { AcceptedRequests } from '#shared/store/records/accepted-requests.ts';
 import type { AcceptedRequest } from '#shared/store/records/accepted-requests.ts';
+import { RequestRecords } from '#shared/store/records/request-records.ts';
 import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { commandFate } from '#shared/store/redis/command-fate.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisOutage } from '#shared/store/redis/redis-outage.ts';
+import { findAccepted } from './find-accepted.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
 
 export interface AsyncRequestsOptions {
   /** The fail-fast connection that the queues use. */
   readonly connection: Connection;
-  readonly queues: JobQueues;
-  readonly outage: RedisOutage;
-  readonly callbacks: Callbacks;
-  readonly callers: Callers;
+  readonly queues: Pick<JobQueues, 'add' | 'missing' | 'withdraw'>;
+  readonly outage: Pick<RedisOutage, 'waitUntilOver'>;
+  readonly callbacks: Pick<Callbacks, 'add' | 'remove'>;
+  readonly callers: Pick<Callers, 'ofSent'>;
   /** @returns how many replicas there are. */
   readonly replicaCount: () => number;
   /** How long the record of a request is kept, in ms. */
@@ -40,6 +42,7 @@ interface AsyncRequest extends AcceptedRequest {
 export class AsyncRequests {
   readonly #options: AsyncRequestsOptions;
   readonly #records: AcceptedRequests;
+  readonly #known: RequestRecords;
   readonly #now: () => number;
 
   constructor(options: AsyncRequestsOptions) {
@@ -47,6 +50,7 @@ export class AsyncRequests {
     const clock = clockOf(connection);
     this.#options = options;
     this.#records = new AcceptedRequests(connection, replicaCount, log);
+    this.#known = new RequestRecords(connection, log);
     this.#now = () => clock.now();
   }
 
@@ -73,8 +77,7 @@ export class AsyncRequests {
       return new Problem('redis_away', 'The request was accepted too late, and does not run. Send it again.');
     } catch (error) {
       const fate = commandFate(error);
-      const isThere =
-        fate === 'unknown' && (await outage.waitUntilOver()) && (await this.#isThere(replica, id));
+      const isThere = fate === 'unknown' && (await outage.waitUntilOver()) && (await this.#isAccepted(id));
       if (isThere) return undefined;
       if (urls !== undefined) this.#removeCallback(id);
       return fate === 'unknown' && !isRepeatable(job)
@@ -118,8 +121,12 @@ export class AsyncRequests {
       .catch((error: unknown) => log.debug({ request: id, err: error }, 'a callback was not removed'));
   }
 
-  async #isThere(replica: string, id: string): Promise<boolean> {
-    const missing = await this.#options.queues.missing(replica, [id]).catch(() => [id]);
-    return missing.length === 0;
+  /** Also if its job was moved or is gone, since it has run in the meantime. */
+  async #isAccepted(id: string): Promise<boolean> {
+    const sources = { records: this.#known, queues: this.#options.queues };
+    const found = await findAccepted(sources, id).catch(() => undefined);
+    if (found === undefined) return false;
+    // One that ended unstarted lost its idempotency key to another request.
+    return found.record.started !== undefined || found.record.finished === undefined;
   }
 }

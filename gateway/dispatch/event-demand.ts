@@ -21,8 +21,8 @@ const always = { everyMs: 20_000, ttlMs: 60_000 };
 
 /**
  * Decides for which queues the scripts write BullMQ's events: for those that somebody reads (`auto`), for all
- * (`on`), or for none (`off`). The word that tells the scripts expires, so no events are written for long
- * after the last reader is gone.
+ * (`on`), or for none (`off`). The key that tells the scripts so expires: events are no longer written some
+ * seconds after the last reader has left.
  */
 export class EventDemand {
   readonly #readers: EventReaders;
@@ -103,8 +103,8 @@ export class EventDemand {
   async #markAll(): Promise<void> {
     const now = performance.now();
     if (now < this.#nextAt) return;
-    this.#nextAt = now + always.everyMs;
     await this.#readers.mark(this.#replicas, always.ttlMs);
+    this.#nextAt = now + always.everyMs;
   }
 
   /** A round that fails is left out: the next one follows soon. */

@@ -2,6 +2,8 @@ import { hostname } from 'node:os';
 import type { GatewayReport } from '#shared/contract/gateway-report.ts';
 import { LoopDelay } from '#shared/process/loop-delay.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
+import { periodically } from '#shared/process/periodically.ts';
+import { isDoneWithin } from '#shared/process/within.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { ownVersion } from '#shared/process/own-version.ts';
@@ -24,6 +26,8 @@ export interface ProcessReportsOptions {
 
 /** Between two reports, in ms. */
 const everyMs = 2000;
+/** How long a stop waits for Redis, in ms. */
+const stopMs = 500;
 
 /** Figures of a process without a gateway. */
 export const noFigures: ReportedFigures = { address: null, inFlight: 0, heldBytes: 0, counts: {} };
@@ -34,12 +38,16 @@ export class ProcessReports {
   readonly #registry: GatewayRegistry;
   readonly #delay = new LoopDelay();
   readonly #life: StartStop;
-  #timer: NodeJS.Timeout | undefined;
-  #reporting: Promise<void> = Promise.resolve();
+  readonly #rounds: StartStop;
 
   constructor(options: ProcessReportsOptions) {
     this.#options = options;
     this.#registry = new GatewayRegistry(options.connection, options.log);
+    this.#rounds = periodically(
+      everyMs,
+      () => this.#report(),
+      () => undefined,
+    );
     this.#life = startStop(
       () => this.#start(),
       () => this.#stop(),
@@ -51,34 +59,33 @@ export class ProcessReports {
     return this.#life.start();
   }
 
-  /** Removes the report. */
+  /** Removes the report, unless Redis does not answer. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
 
   async #start(): Promise<void> {
     this.#delay.start();
-    this.#timer = setInterval(() => this.#report(), everyMs);
-    this.#report();
-    await this.#reporting;
+    await this.#report();
+    await this.#rounds.start();
     await this.#quietly(() => this.#registry.removeExpired());
   }
 
   async #stop(): Promise<void> {
-    clearInterval(this.#timer);
     this.#delay.stop();
-    await this.#reporting;
-    // While Redis is away, the report expires.
+    // While Redis is away or frozen, the report expires.
+    await isDoneWithin(this.#remove(), stopMs);
+  }
+
+  async #remove(): Promise<void> {
+    await this.#rounds.stop();
     const { connection, name } = this.#options;
     if (connection.ready) await this.#quietly(() => this.#registry.remove(name));
   }
 
-  /** One report at a time: a Redis that is away answers late. */
-  #report(): void {
-    const { connection } = this.#options;
-    if (!connection.ready) return;
-    const write = (): Promise<void> => this.#quietly(() => this.#registry.write(this.#now()));
-    this.#reporting = this.#reporting.then(write);
+  async #report(): Promise<void> {
+    if (!this.#options.connection.ready) return;
+    await this.#quietly(() => this.#registry.write(this.#now()));
   }
 
   #now(): GatewayReport {

@@ -7,7 +7,6 @@ const everyMs = 100;
 export class LoopDelay {
   readonly #onTurn: () => void;
   #end: (() => void) | undefined;
-  #measuredAt = 0;
   #longestMs = 0;
 
   /** @param onTurn called every 100 ms. */
@@ -16,8 +15,7 @@ export class LoopDelay {
   }
 
   start(): void {
-    this.#measuredAt = performance.now();
-    this.#end = inStep(everyMs, () => this.#turn());
+    this.#end = inStep(everyMs, (lateMs) => this.#turn(lateMs));
   }
 
   stop(): void {
@@ -34,10 +32,8 @@ export class LoopDelay {
     return Math.round(ms * 10) / 10;
   }
 
-  #turn(): void {
-    const now = performance.now();
-    this.#longestMs = Math.max(this.#longestMs, now - this.#measuredAt - everyMs);
-    this.#measuredAt = now;
+  #turn(lateMs: number): void {
+    this.#longestMs = Math.max(this.#longestMs, lateMs);
     this.#onTurn();
   }
 }

@@ -76,7 +76,7 @@ it('reports what a flush of Redis under load lost, and serves everything again w
   );
   expect(warned).toContainEqual(
     expect.objectContaining({
-      msg: 'these replicas are lost with it; /add brings them back',
+      msg: 'Redis has lost these replicas, which /add had added; add them again',
       replicas: ['S9'],
     }),
   );

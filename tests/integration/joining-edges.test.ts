@@ -124,3 +124,13 @@ it('the command line says who joined by itself, and who stands by', async () => 
   expect(ring).toMatch(/joining +replicas join with their workers, and leave 2m after these were lost/);
   expect(ring).toMatch(/gateway-0 +the name is reserved for ringpost itself; choose another one/);
 });
+
+it('READY_FILE is removed if a fault ends the worker', async () => {
+  const current = system();
+  const ready = join(workers.ledger(), '..', 'ready');
+  const worker = await workers.start(current, 'S1', { READY_FILE: ready });
+  await expect.poll(() => existsSync(ready), patience).toBe(true);
+  await current.redis.incr(current.keys.leaseFence('S1'));
+  expect((await worker.exited).code).toBe(1);
+  expect(existsSync(ready)).toBe(false);
+});

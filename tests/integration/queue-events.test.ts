@@ -1,5 +1,6 @@
 import { Queue, QueueEvents } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
+import { EventReaders } from '#shared/store/queue/event-readers.ts';
 import { redisOptions } from '#shared/store/target/redis-options.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -91,6 +92,15 @@ describe('with QUEUE_EVENTS=auto', () => {
     await redis.del(keys.eventReaders('S1'));
     seen.splice(0);
     await untilSeen(url, seen);
+  });
+
+  it('a pause that was measured, and is no whole number of ms, is a TTL too', async () => {
+    const { connection, redis, keys } = system();
+    const readers = new EventReaders(connection);
+    expect(await readers.claimLook(2366.83)).toBe(true);
+    expect(await readers.claimLook(2366.83)).toBe(false);
+    await readers.mark(['S1'], 8933.66);
+    expect(await redis.pttl(keys.eventReaders('S1'))).toBeGreaterThan(8000);
   });
 
   it('they are written if Redis refuses to list its clients', async () => {

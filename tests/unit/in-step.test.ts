@@ -37,3 +37,24 @@ it('measures the longest delay of the event loop since it was asked last', () =>
   vi.advanceTimersByTime(1000);
   expect(turns).toBe(10);
 });
+
+it('measures each of two delays in a row from when the turn was due', () => {
+  let blockedMs = 0;
+  const clock = performance.now.bind(performance);
+  const spy = vi.spyOn(performance, 'now').mockImplementation(() => clock() + blockedMs);
+  const delay = new LoopDelay();
+  const advance = (ms: number): void => void vi.advanceTimersByTime(ms);
+  delay.start();
+  advance(300);
+  advance(100 - (now() % 100));
+  delay.take();
+  blockedMs += 90;
+  advance(100);
+  expect(delay.take()).toBeCloseTo(90, -1);
+  blockedMs += 150;
+  advance(100);
+  const second = delay.take();
+  delay.stop();
+  spy.mockRestore();
+  expect(second).toBeGreaterThan(140);
+});

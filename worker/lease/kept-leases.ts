@@ -19,6 +19,9 @@ interface Kept {
 const notReplicated =
   'no majority of the Redis servers has the renewal of a lease; no request is started until one has';
 
+const answeredLate =
+  'Redis answered the renewal of a lease after its time was over; no request is started until the next one';
+
 /** The leases that a worker holds and renews: its own, and those of the queues that it has adopted. */
 export class KeptLeases {
   readonly #options: KeptLeasesOptions;
@@ -85,7 +88,8 @@ export class KeptLeases {
     try {
       const ours = await renewing;
       if (ours && lease.own) onOwnRenewed();
-      if (ours && !lease.certain) log.warn({ lease: lease.replica }, notReplicated);
+      if (ours && !lease.certain)
+        log.warn({ lease: lease.replica }, lease.replicated ? answeredLate : notReplicated);
       if (!ours && this.#kept.get(lease.replica) === kept) {
         this.#kept.delete(lease.replica);
         onSuperseded(lease);

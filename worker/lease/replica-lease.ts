@@ -62,6 +62,7 @@ export class ReplicaLease {
   /** What this thread last knew, on the `performance.now()` clock. */
   #certainUntil = Number.NEGATIVE_INFINITY;
   #fence: number;
+  #replicated = true;
 
   constructor(options: ReplicaLeaseOptions) {
     const { connection, replica, generation, adopter, leaseMs, skew, numbers, answers, taken } = options;
@@ -133,6 +134,11 @@ export class ReplicaLease {
     return now < this.#certainUntil;
   }
 
+  /** Whether a failover keeps the last renewal of this thread. */
+  get replicated(): boolean {
+    return this.#replicated;
+  }
+
   /** @returns whether the lease is ours now, another worker holds it, or a newer generation has held it. */
   async take(state: LeaseState): Promise<'taken' | 'held' | 'superseded'> {
     this.#started = clockOf(this.#connection).started;
@@ -146,7 +152,7 @@ export class ReplicaLease {
   }
 
   /**
-   * The lease is certain afterwards, unless a failover might lose the renewal.
+   * The lease is certain afterwards, unless a failover might lose the renewal, or Redis answered too late.
    * @returns false if another worker has taken the lease since.
    */
   async renew(state: LeaseState): Promise<boolean> {
@@ -176,8 +182,9 @@ export class ReplicaLease {
    * @returns whether a failover keeps the lease. One that is lost could be given to another worker, while
    * this one would still believe that it has it.
    */
-  #isSafe(): Promise<boolean> {
-    return this.#store.replicated(this.#leaseMs / 3);
+  async #isSafe(): Promise<boolean> {
+    this.#replicated = await this.#store.replicated(this.#leaseMs / 3);
+    return this.#replicated;
   }
 
   /** The lease is certainly ours from now on. @param asked when that was asked for, in ns. */

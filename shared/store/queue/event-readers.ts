@@ -51,7 +51,8 @@ export class EventReaders {
    */
   async claimLook(ttlMs: number): Promise<boolean> {
     const { eventReadersSought } = keysOf(this.#connection);
-    return (await redisOf(this.#connection).set(eventReadersSought, '1', 'PX', ttlMs, 'NX')) === 'OK';
+    const redis = redisOf(this.#connection);
+    return (await redis.set(eventReadersSought, '1', 'PX', Math.ceil(ttlMs), 'NX')) === 'OK';
   }
 
   /** @returns the readers; undefined if Redis refuses to list its clients. */
@@ -71,7 +72,7 @@ export class EventReaders {
     const keys = keysOf(this.#connection);
     const redis = redisOf(this.#connection);
     await Promise.all(
-      Array.from(replicas, (replica) => redis.set(keys.eventReaders(replica), '1', 'PX', ttlMs)),
+      Array.from(replicas, (replica) => redis.set(keys.eventReaders(replica), '1', 'PX', Math.ceil(ttlMs))),
     );
   }
 }

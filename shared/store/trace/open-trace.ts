@@ -1,3 +1,5 @@
+import { safeMessage } from '../../process/safe-error.ts';
+import { SettingsError } from '../../settings/settings-error.ts';
 import type { PointEvent, TraceRole } from '../../trace/protocol-event.ts';
 import { openTraceFile } from '../../trace/trace-file.ts';
 import type { ProtocolTrace, TraceSink } from '../../trace/protocol-trace.ts';
@@ -10,13 +12,21 @@ import { stepsOf } from './script-steps.ts';
  * @param folder the setting `PROTOCOL_TRACE`.
  * @param name of the part: that of a gateway, a controller or a replica.
  * @returns undefined if there is no folder.
+ * @throws {SettingsError} if no file can be created in it.
  */
 export function openTrace(
   folder: string | undefined,
   role: TraceRole,
   name: string,
 ): ProtocolTrace | undefined {
-  return folder === undefined ? undefined : traceTo(openTraceFile(folder, `${role}-${name}`), role);
+  if (folder === undefined) return undefined;
+  try {
+    return traceTo(openTraceFile(folder, `${role}-${name}`), role);
+  } catch (error) {
+    throw new SettingsError([
+      `PROTOCOL_TRACE is ${JSON.stringify(folder)}, where no file can be created: ${safeMessage(error)}`,
+    ]);
+  }
 }
 
 /** @returns a trace whose events go to a sink of the caller's. */
