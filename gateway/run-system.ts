@@ -5,7 +5,7 @@ import { onTermination } from '#shared/process/signals.ts';
 import { endOnUncaught } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import type { TakenSettings } from '#shared/settings/secrets.ts';
-import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import { prepareV8 } from '#shared/v8/prepare.ts';
 import type { HandlerVersions } from './drivers/handler-versions.ts';
 import type { Gateway } from './gateway.ts';
 import { readyLine } from './ready-line.ts';
@@ -49,7 +49,7 @@ export async function runSystem(settings: TakenSettings, options: RunOptions = {
 }
 
 async function run(config: GatewayConfig, env: NodeJS.ProcessEnv, options: RunOptions): Promise<void> {
-  disablePretenuring();
+  prepareV8();
   const { onReady = (line) => void process.stdout.write(`${line}\n`), onStopping, handler } = options;
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name }, config.logFormat);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
-import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import { prepareV8 } from '#shared/v8/prepare.ts';
 import { startLeaseThread } from './lease/start-lease-thread.ts';
 
 /**
@@ -13,6 +13,6 @@ export async function fillCompileCache(): Promise<void> {
   // Node keeps a cache for each set of V8's flags. A worker loads its own modules before it sets the flags,
   // and those of the lease thread after that.
   flushCompileCache();
-  disablePretenuring();
+  prepareV8();
   await once(startLeaseThread(process.env), 'exit');
 }

@@ -6,7 +6,7 @@ import { writeStderr } from '#shared/process/stderr.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { misspeltNames, misspeltWarning, namesOf } from '#shared/settings/misspelt.ts';
-import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import { prepareV8 } from '#shared/v8/prepare.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeWorker, faultTexts, openWorker } from './compose-worker.ts';
 import { loadWorkerConfig, workerSettings } from './config.ts';
@@ -23,7 +23,7 @@ import { UnhandledErrors } from './unhandled-errors.ts';
 
 /** Runs one worker until it is told to leave. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
-  disablePretenuring();
+  prepareV8();
   const { replica, concurrency, streamConcurrency, drainTimeoutMs, handlerPath, logFormat } = config;
   const log = createLogger('worker', config.logLevel, { replica }, logFormat);
   const opened = await openWorker(config, log);

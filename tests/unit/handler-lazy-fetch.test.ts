@@ -278,6 +278,10 @@ describe('a lazy Request', () => {
       json: (request) => request.json(),
       bytes: (request) => request.bytes(),
       arrayBuffer: (request) => request.arrayBuffer(),
+      transferred: async (request) => {
+        const buffer = await request.arrayBuffer();
+        return structuredClone(buffer, { transfer: [buffer] });
+      },
       blob: async (request) => (await request.blob()).text(),
       formData: async (request) => [...(await request.formData()).entries()],
       clone: (request) => request.clone().text(),

@@ -10,7 +10,7 @@ export interface PlainRequest {
   readonly url: string;
   /** Alternating names and values. */
   readonly headers: readonly string[];
-  /** Empty if there is none, or if a `Request` cannot have one. */
+  /** Empty if there is none, or if a `Request` cannot have one. Nothing else uses its memory. */
   readonly body: Uint8Array;
   /** Becomes the request's own signal; its clones have another one. */
   readonly signal: AbortSignal;
@@ -70,12 +70,12 @@ class LazyRequest {
 
   async bytes(): Promise<Uint8Array> {
     const body = this.#take();
-    return body === undefined ? LazyRequest.native(this).bytes() : new Uint8Array(body);
+    return body === undefined ? LazyRequest.native(this).bytes() : ownBytes(body);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     const body = this.#take();
-    return body === undefined ? LazyRequest.native(this).arrayBuffer() : new Uint8Array(body).buffer;
+    return body === undefined ? LazyRequest.native(this).arrayBuffer() : ownBytes(body).buffer;
   }
 
   /** @returns the body; undefined if the native request has to decide what happens. */
@@ -94,12 +94,13 @@ class LazyRequest {
   }
 
   #make(): Request {
-    const { method, url, body, signal } = this.#plain;
+    const { method, url, signal } = this.#plain;
+    // A body that was read here must count as read there too. Its bytes are the handler's now.
+    const body = this.#bodyUsed ? Uint8Array.of(0) : this.#plain.body;
     // `Request` copies the bytes and takes any buffer; only its type asks for one that is not shared.
     const init = body.byteLength > 0 ? { method, body: body as Uint8Array<ArrayBuffer> } : { method };
     const native = new Native(url, init);
     this.#copyHeaders(native);
-    // A body that was read here must count as read there too.
     if (this.#bodyUsed) void native.bytes();
     // The constructor would make a second signal that follows this one, which costs twice as much as all the
     // rest.
@@ -116,6 +117,16 @@ class LazyRequest {
   static unwrap(this: void, value: unknown): unknown {
     return value !== null && typeof value === 'object' && #plain in value ? LazyRequest.native(value) : value;
   }
+}
+
+/**
+ * @returns the bytes in a buffer of their own. Nothing else uses the body of a request, so it is copied only
+ * if it is a part of a larger buffer.
+ */
+function ownBytes(body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = body;
+  const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength && body.length > 0;
+  return isAll ? new Uint8Array(buffer) : new Uint8Array(body);
 }
 
 standIn(LazyRequest, Native, LazyRequest.native);
