@@ -69,7 +69,7 @@ export function createJobBatches(
       onLoad(replica, await addJobs.run({ replica, jobs, now: clock.now() }), jobs.length);
     } catch (error) {
       // The script has added none. Whoever sends a body that Redis refuses must not hurt the others.
-      const missing = lacksBody(error) ? await bodies.missing(replica, jobs) : [];
+      const missing = lacksBody(error) ? await bodies.missing(replica, jobs).catch(() => []) : [];
       if (missing.length === 0) throw error;
       for (const job of missing) job.isRefused = true;
       await addAll(
@@ -87,7 +87,8 @@ export function createJobBatches(
     const added: BatchedJob = { id, data, hasStoredBody, deliverable: isDeliverable(job), repeatable };
     const sent = batches.add(replica, added);
     if (!hasStoredBody) return sent;
-    return sent.then(() => {
+    // This counts also if the call for the others has failed.
+    return sent.finally(() => {
       if (added.isRefused === true) throw new UnsentError('the body of the job is not there');
     });
   };
