@@ -15,7 +15,7 @@ import { replicaHangs } from './replica-hangs.ts';
 import { replicaKilled } from './replica-killed.ts';
 import { silentStop } from './silent-stop.ts';
 import { groupSoaks, soak } from './soak.ts';
-import { mixedReleases, unsafeFreeze, unsafeKill } from './unsafe-deaths.ts';
+import { mixedReleases, unsafeDeaths } from './unsafe-deaths.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
@@ -42,8 +42,7 @@ export const families: readonly Family[] = [
       replicaKilled,
       replicaHangs,
       zombie,
-      unsafeKill,
-      unsafeFreeze,
+      ...unsafeDeaths,
       mixedReleases,
       adoption,
       removedWhileBusy,
