@@ -7,6 +7,8 @@ import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import { keyPrefix } from '#shared/store/target/redis-options.ts';
+import { processesIn } from '../fixtures/command.ts';
+import { removeNotes } from '../fixtures/left-notes.ts';
 import { freePort } from './free-port.ts';
 import type { GroupOptions } from '../fixtures/redis-group.ts';
 import { startStore } from './group-store.ts';
@@ -38,6 +40,11 @@ export interface ClusterOptions {
   readonly settings?: NodeJS.ProcessEnv;
   /** Further settings of one gateway or controller, such as `controller-2`, and of its workers. */
   readonly settingsOf?: (member: string) => NodeJS.ProcessEnv;
+  /**
+   * @returns the folder of another checkout of ringpost that a gateway or a controller runs, the controller
+   * with its workers; undefined for this one.
+   */
+  readonly checkoutOf?: ((role: MemberRole) => string | undefined) | undefined;
 }
 
 export type MemberRole = 'gateway' | 'controller';
@@ -53,7 +60,7 @@ export interface Member {
   restarting?: Promise<void> | undefined;
 }
 
-const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
+const ownCheckout = fileURLToPath(new URL('../..', import.meta.url));
 const handler = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
 export const keys = createKeys(namespace);
 /** How long BullMQ's lock of a job lasts if it is not renewed, in ms. */
@@ -66,6 +73,7 @@ export class Cluster {
   readonly #folder: string;
   readonly #settings: NodeJS.ProcessEnv;
   readonly #settingsOf: (member: string) => NodeJS.ProcessEnv;
+  readonly #checkoutOf: (role: MemberRole) => string;
   readonly #workshop: Workshop;
   readonly store: Store;
   readonly keys: Keys;
@@ -80,12 +88,13 @@ export class Cluster {
     store: Store,
     ledgerDirectory: string,
     settings: NodeJS.ProcessEnv,
-    settingsOf: (member: string) => NodeJS.ProcessEnv,
+    { settingsOf = () => ({}), checkoutOf = () => undefined }: ClusterOptions,
   ) {
     this.#workshop = workshop;
     this.#folder = folder;
     this.#settings = settings;
     this.#settingsOf = settingsOf;
+    this.#checkoutOf = (role) => checkoutOf(role) ?? ownCheckout;
     this.store = store;
     this.keys = createKeys(keyPrefix(store.urlOf('worker'), namespace));
     this.ledgerDirectory = ledgerDirectory;
@@ -109,8 +118,7 @@ export class Cluster {
       REPLICAS: String(options.replicas),
       ...options.settings,
     };
-    const { settingsOf = () => ({}) } = options;
-    const cluster = new Cluster(workshop, folder, store, ledgerDirectory, settings, settingsOf);
+    const cluster = new Cluster(workshop, folder, store, ledgerDirectory, settings, options);
     try {
       const start = async (role: MemberRole, at: number): Promise<Member> => {
         const name = `${role}-${at + 1}`;
@@ -268,10 +276,12 @@ export class Cluster {
     if (this.#stopped) return;
     this.#stopped = true;
     this.store.thaw();
-    // Workers end with their controller.
+    const pids = new Set(await processesIn(this.#workshop.folder));
+    // Workers end with their controller, and leave their notes.
     await Promise.all([...this.gateways, ...this.controllers].map(({ program }) => program.end()));
     await this.store.stop();
     await this.#workshop.untilNothingRuns();
+    await removeNotes((_, pid) => pids.has(pid));
   }
 
   /** Resolves when a retired replica is removed completely. */
@@ -309,7 +319,10 @@ export class Cluster {
   }
 
   #run(role: MemberRole, { name, url, side }: Pick<Member, 'name' | 'url' | 'side'>): Promise<Program> {
-    const [command, ...args] = side.command([process.execPath, gatewayMain]);
+    const [command, ...args] = side.command([
+      process.execPath,
+      join(this.#checkoutOf(role), 'gateway/main.ts'),
+    ]);
     const { hostname: HOST, port: PORT } = new URL(url);
     return startProgram({
       command,

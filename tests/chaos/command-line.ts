@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { givenSettings } from '../fixtures/given-settings.ts';
 
@@ -15,6 +16,8 @@ export interface CommandLine {
   readonly soaks: number;
   /** Settings of all gateways, controllers and workers. Those that a scenario sets itself stay. */
   readonly settings: Readonly<Record<string, string>>;
+  /** The folder of another checkout, with which the scenarios that can do so compare this one. */
+  readonly before: string | undefined;
   /** The file to write the report to. */
   readonly report: string | undefined;
 }
@@ -31,6 +34,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       seed: { type: 'string' },
       soaks: { type: 'string', default: '1' },
       set: { type: 'string', multiple: true, default: [] },
+      before: { type: 'string' },
       report: { type: 'string' },
     },
   });
@@ -42,6 +46,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     seed: values.seed === undefined ? undefined : count('--seed', values.seed),
     soaks: count('--soaks', values.soaks),
     settings: givenSettings(values.set),
+    before: values.before === undefined ? undefined : resolve(values.before),
     report: values.report,
   };
 }

@@ -82,15 +82,16 @@ async function play(
   seed: number,
   isRepeat = false,
 ): Promise<Omit<Result, 'family'>> {
-  const { seconds, settings } = asked;
-  const skipped = scenario.missing?.();
+  const { seconds, settings, before } = asked;
+  const skipped = scenario.missing?.(asked);
   if (skipped !== undefined) return { scenario, seed, rows: [], unmet: [], skipped };
   // The load average is printed because measured times mean little on a busy machine.
   const [load = 0] = loadavg();
   say(`${scenario.name} (seed ${seed}, load average ${load.toFixed(1)})`);
   const folder = await workshop.folderFor(scenario.name);
   try {
-    const { rows, unmet, late = [] } = await scenario.run({ workshop, folder, seed, seconds, settings });
+    const context = { workshop, folder, seed, seconds, settings, before };
+    const { rows, unmet, late = [] } = await scenario.run(context);
     for (const row of rows) say(`  ${line(row)}`);
     for (const sentence of unmet) say(`  NOT MET: ${sentence}`);
     for (const sentence of late)

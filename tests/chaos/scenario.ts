@@ -25,7 +25,7 @@ export interface Scenario {
   /** What is done and what is expected, for the report. */
   readonly description: string;
   /** @returns why the scenario cannot run on this machine; undefined if it can. */
-  readonly missing?: () => string | undefined;
+  readonly missing?: (asked: Pick<ScenarioContext, 'before'>) => string | undefined;
   run(context: ScenarioContext): Promise<Outcome>;
 }
 
@@ -38,4 +38,6 @@ export interface ScenarioContext {
   readonly seconds: number;
   /** Settings from the command line. */
   readonly settings: Readonly<Record<string, string>>;
+  /** The folder of another checkout of ringpost to compare with; undefined: there is none. */
+  readonly before: string | undefined;
 }

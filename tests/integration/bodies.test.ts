@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { inlineBodyLimit } from '#shared/contract/body.ts';
-import { encodeJob } from '#shared/contract/job.ts';
+import { encodeJob, storedBody } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
+import { commandFate } from '#shared/store/redis/command-fate.ts';
 import { consumerKinds } from '../fixtures/consumers.ts';
 import { keysAtRest } from '../fixtures/keys-at-rest.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
@@ -61,11 +62,35 @@ it('adds no job whose body Redis has refused', async () => {
   const request = { method: 'POST', target: '/', headers: [], body: bytes };
   const job = encodeJob(request, { gateway: '', deadline: 0, redelivery: 'never' });
   // Redis refuses a TTL of 0.
-  await expect(queues.add('S1', id, job, { body: bytes, ttlMs: 0 })).rejects.toThrow('is not there');
+  await expect(queues.add('S1', id, job, { body: bytes, ttlMs: 0 })).rejects.toThrow('invalid expire time');
   expect(await redis.exists(keys.job('S1', id), keys.unfinished('S1').wait)).toBe(0);
   await queues.add('S1', id, job, { body: bytes, ttlMs: 60_000 });
   expect(await redis.getBuffer(keys.requestBody('S1', id))).toEqual(bytes);
   expect(await redis.lrange(keys.unfinished('S1').wait, 0, -1)).toEqual([id]);
+  await queues.close();
+});
+
+it('refuses each request whose body Redis has refused, and none that travels with them', async () => {
+  const { connection, keys, redis } = system();
+  const queues = new JobQueues(connection, log);
+  const small = { length: 10, ttlMs: 60_000 };
+  const large = { length: inlineBodyLimit + 1, ttlMs: 60_000 };
+  // Redis refuses a TTL of 0.
+  const refused = { length: inlineBodyLimit + 1, ttlMs: 0 };
+  const all = [small, refused, small, large, refused, large, small].map(({ length, ttlMs }, at) => {
+    const bytes = Buffer.alloc(length);
+    const request = { method: 'POST', target: '/', headers: [], body: bytes };
+    const job = encodeJob(request, { gateway: '', deadline: Date.now() + 60_000, redelivery: 'never' });
+    const id = `3f8a1d6e-0000-4000-8000-00000000000${at}.S1`;
+    return { id, added: queues.add('S1', id, job, storedBody(job) ? { body: bytes, ttlMs } : undefined) };
+  });
+  const outcomes = (await Promise.allSettled(all.map(({ added }) => added))).map((each) =>
+    each.status === 'fulfilled' ? 'added' : commandFate(each.reason),
+  );
+  expect(outcomes).toEqual(['added', 'refused', 'added', 'added', 'refused', 'added', 'added']);
+  const waiting = await redis.lrange(keys.unfinished('S1').wait, 0, -1);
+  const ids = all.filter((_, at) => outcomes[at] === 'added').map(({ id }) => id);
+  expect(waiting.toSorted()).toEqual(ids);
   await queues.close();
 });
 

@@ -7,6 +7,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { LargeValues } from '#shared/store/replies/large-values.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
@@ -153,11 +154,15 @@ it("jobs wait if the lease has expired, or is another worker's", async () => {
   expect(await where()).toEqual({ wait: 2, active: 0, unread: 0 });
 });
 
-it('a job that a dead consumer did not read counts as not started for the next worker', async () => {
+it.each([
+  ['a dead consumer', false],
+  ['a dead consumer, withdrawn since its event loop stalled,', true],
+])('a job that %s did not read counts as not started for the next worker', async (_, isWithdrawn) => {
   const { connection, redis, keys } = system();
   await dieWith(['read', {}], ['unread', {}]);
   await redis.lpop(keys.deliveries(replica, fence));
   expect(await where()).toEqual({ wait: 0, active: 2, unread: 1 });
+  if (isWithdrawn) expect(await new LeaseStore(connection).withdrawConsumer(replica, fence)).toBe(true);
   await redis.del(keys.lease(replica));
   const lease = new ReplicaLease({ connection, replica, generation: 1, leaseMs: 5000 });
   expect(await lease.take('starting')).toBe('taken');

@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chownSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -124,23 +125,68 @@ it('if it cannot write, there is no file, so that everything counts as begun', (
   vi.restoreAllMocks();
 });
 
-it('the next worker removes the files of those before it, and files of yesterday', () => {
-  begin();
-  const old = notesFile({ folder, namespace: 'gone' }, lease, 1);
-  const fresh = notesFile({ folder, namespace: 'other' }, lease, 1);
-  writeFileSync(old, '');
-  writeFileSync(fresh, '');
-  utimesSync(old, 0, 0);
+/** A file whose last note is of some time ago. */
+function leave(namespace: string, fence: number, pid: number, agoS: number): string {
+  const path = notesFile({ folder, namespace }, { replica: 'S1', fence }, 1);
+  writeFileSync(path, notesHead().replace(/\d+\n$/, `${pid}\n`));
+  utimesSync(path, Date.now() / 1000 - agoS, Date.now() / 1000 - agoS);
+  return path;
+}
+
+it('the next worker removes the files of those before it, and those that nobody will read', () => {
+  const { pid: ended } = spawnSync('true');
+  const before = leave('ns', 7, ended, 1);
+  leave('gone', 7, ended, 130);
+  leave('gone', 8, process.pid, 3700);
+  const kept = [leave('other', 7, ended, 100), leave('lives', 7, process.pid, 3500)];
+  const files = (): string[] => readdirSync(folder).map((name) => join(folder, name));
   removeOldNotes(place(), { replica: 'S1', fence: 7 });
-  expect(read()).toEqual([]);
+  expect(files().toSorted()).toEqual([...kept, before].toSorted());
   removeOldNotes(place(), { replica: 'S1', fence: 8 });
-  expect(readdirSync(folder).map((name) => join(folder, name))).toEqual([fresh]);
+  expect(files().toSorted()).toEqual(kept.toSorted());
+});
+
+it('a worker that lives keeps its file, since another system may have the same names', () => {
+  begin().note(['one']);
+  removeOldNotes(place(), { replica: 'S1', fence: 8 });
+  expect(read()).toEqual(['one']);
+});
+
+it('a host has no more files after a thousand kills than it has replicas', () => {
+  const { pid } = spawnSync('true');
+  const names = Array.from({ length: 1000 }, (_, at) => (at < 500 ? 'S1' : `S${at}`));
+  for (const [at, replica] of names.entries()) {
+    const fence = 100 + at;
+    removeOldNotes(place(), { replica, fence });
+    const path = notesFile(place(), { replica, fence }, 1);
+    writeFileSync(path, notesHead().replace(/\d+\n$/, `${pid}\n`));
+    // A worker dies every ten seconds.
+    for (const name of readdirSync(folder)) {
+      const { mtimeMs } = statSync(join(folder, name));
+      utimesSync(join(folder, name), mtimeMs / 1000 - 10, mtimeMs / 1000 - 10);
+    }
+  }
+  expect(readdirSync(folder).length).toBeLessThanOrEqual(13);
+});
+
+it('a pipe in the place of a file holds nobody up', () => {
+  expect(spawnSync('mkfifo', [notesFile(place(), lease, 1)]).status).toBe(0);
+  expect(read()).toBeUndefined();
+});
+
+it('what another user has put there is neither read nor in the way', (context) => {
+  begin().note(['one']);
+  const other = notesFile(place(), lease, 2);
+  writeFileSync(other, 'ringpost notes 1 another-boot 1 1\n');
+  if (process.getuid?.() !== 0) context.skip('only root can give a file to another user');
+  chownSync(other, 12_345, 12_345);
+  expect(read()).toEqual(['one']);
 });
 
 it('finds no place that is not in memory', () => {
   // The folder of this test may be anywhere, but no host has its memory at these places.
   expect(findNotesFolder({ XDG_RUNTIME_DIR: '/proc' })).not.toBe('/proc');
-  expect(['/dev/shm', undefined]).toContain(findNotesFolder({}));
+  expect(['/run/ringpost', '/dev/shm', undefined]).toContain(findNotesFolder({}));
 });
 
 it('a worker without a place notes nothing, and its locks say so', () => {

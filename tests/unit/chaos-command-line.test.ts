@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../chaos/command-line.ts';
 import { families } from '../chaos/scenarios/all.ts';
@@ -17,6 +18,9 @@ describe('the command line of the chaos suite', () => {
       AFFINITY: 'loose',
       HASH_KEY: 'header:a=b',
     }));
+
+  it('takes the folder of another checkout, from wherever it is started', () =>
+    expect(parseCommandLine(['--before', 'other']).before).toBe(resolve('other')));
 
   it.each([
     ['--seconds', 'x'],

@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { statSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { readlinkSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fenced } from '#shared/contract/fenced.ts';
 import { bootId } from './notes-folder.ts';
@@ -11,13 +11,20 @@ export interface NotesPlace {
   readonly namespace: string;
 }
 
-/** A file that is this old belongs to a system that is gone, in ms. If not, a worker takes it for missing. */
-const leftOverMs = 24 * 3_600_000;
+/** The lock on a job, which names the file, lasts half a minute. After this time in ms a file is no use. */
+const uselessAfterMs = 120_000;
+/** The same if it cannot be known whether its worker lives, or if its process may be another one by now. */
+const leftOverMs = 3_600_000;
 const ours = /^ringpost-notes\..+\.\d+\.\d+$/;
 
-/** @returns the first line of a file of notes. */
+/** @returns the first line of a file of notes. It says who writes the file. */
 export function notesHead(): string {
-  return `ringpost notes 1 ${bootId()}\n`;
+  return `${commonHead()}${pidNamespace()} ${process.pid}\n`;
+}
+
+/** The part of it that is the same for all workers since this host has started. */
+function commonHead(): string {
+  return `ringpost notes 1 ${bootId()} `;
 }
 
 /** @param at the number of the file: a worker begins a new one from time to time. */
@@ -33,23 +40,30 @@ export function notesFile({ folder, namespace }: NotesPlace, { replica, fence }:
  */
 export function readNotes(place: NotesPlace, worker: Fenced): ReadonlySet<string> | undefined {
   const ids = new Set<string>();
+  let count = 0;
   try {
     const prefix = `${prefixOf(place.namespace, worker.replica)}${worker.fence}.`;
-    const files = readdirSync(place.folder).filter((name) => name.startsWith(prefix));
-    if (files.length === 0) return undefined;
-    for (const name of files) {
+    for (const name of readdirSync(place.folder)) {
+      if (!name.startsWith(prefix)) continue;
       const text = readOwn(join(place.folder, name));
-      if (text?.startsWith(notesHead()) !== true) return undefined;
+      if (text === undefined) continue;
+      const head = text.indexOf('\n') + 1;
+      if (head === 0 || !text.startsWith(commonHead())) return undefined;
+      count += 1;
       // The last line may be cut off: its request was not begun.
-      for (const id of text.slice(notesHead().length).split('\n')) if (id !== '') ids.add(id);
+      for (const id of text.slice(head).split('\n')) if (id !== '') ids.add(id);
     }
   } catch {
     return undefined;
   }
-  return ids;
+  return count === 0 ? undefined : ids;
 }
 
-/** Removes the files of the workers that served a queue before, and those that were left long ago. */
+/**
+ * Removes files that no worker will read: those of workers that have ended and that served a queue before,
+ * or whose last note is old. A worker of another system may have the same names, so its files stay while it
+ * lives.
+ */
 export function removeOldNotes({ folder, namespace }: NotesPlace, { replica, fence }: Fenced): void {
   const prefix = prefixOf(namespace, replica);
   const files = readdirSync(folder).filter((name) => ours.test(name));
@@ -57,11 +71,37 @@ export function removeOldNotes({ folder, namespace }: NotesPlace, { replica, fen
   for (const name of files.toSorted((one, other) => numberOf(one) - numberOf(other))) {
     const path = join(folder, name);
     try {
-      const before = name.startsWith(prefix) && Number(name.slice(prefix.length).split('.')[0]) < fence;
-      if (before || Date.now() - statSync(path).mtimeMs > leftOverMs) unlinkSync(path);
+      const writer = writerOf(readOwn(path));
+      const isBefore = name.startsWith(prefix) && Number(name.slice(prefix.length).split('.')[0]) < fence;
+      const ageMs = Date.now() - statSync(path).mtimeMs;
+      const isUseless = writer === 'ended' && ageMs > uselessAfterMs;
+      if ((isBefore && writer !== 'lives') || isUseless || ageMs > leftOverMs) unlinkSync(path);
     } catch {
       // It is gone, or another user's.
     }
+  }
+}
+
+/** @returns whether the worker that has written a file lives; `unseen` in another container. */
+function writerOf(text = ''): 'lives' | 'ended' | 'unseen' {
+  const head = text.slice(0, text.indexOf('\n') + 1);
+  if (!head.startsWith(commonHead())) return 'ended';
+  const [namespace, pid] = head.slice(commonHead().length).trim().split(' ');
+  if (namespace !== pidNamespace()) return 'unseen';
+  try {
+    process.kill(Number(pid), 0);
+    return 'lives';
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM' ? 'lives' : 'ended';
+  }
+}
+
+/** Two processes see one another by their ids if this is the same. */
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
   }
 }
 
@@ -74,12 +114,12 @@ function numberOf(name: string): number {
   return Number(name.slice(name.lastIndexOf('.') + 1));
 }
 
-/** @returns undefined for what another user may have put there. */
+/** @returns undefined for what another user has put there, which may be a pipe that nobody writes to. */
 function readOwn(path: string): string | undefined {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  if (lstatSync(path).uid !== process.getuid?.()) return undefined;
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const stat = fstatSync(file);
-    return stat.isFile() && stat.uid === process.getuid?.() ? readFileSync(file, 'utf8') : undefined;
+    return readFileSync(file, 'utf8');
   } finally {
     closeSync(file);
   }

@@ -2,6 +2,8 @@ import { readFileSync, statfsSync } from 'node:fs';
 
 /** What `statfs` says of a tmpfs (`TMPFS_MAGIC` in Linux's `magic.h`). */
 const tmpfs = 0x01021994;
+/** Where containers of one host may mount a folder that their workers share. */
+const sharedFolder = '/run/ringpost';
 
 /**
  * Finds a folder in memory: what a process writes there survives the process, and not its host. So a worker
@@ -10,7 +12,8 @@ const tmpfs = 0x01021994;
  * @returns undefined if there is none, as on hosts that do not run Linux.
  */
 export function findNotesFolder(env: NodeJS.ProcessEnv): string | undefined {
-  return ['/dev/shm', env['XDG_RUNTIME_DIR']].find((folder) => folder !== undefined && isTmpfs(folder));
+  const folders = [sharedFolder, '/dev/shm', env['XDG_RUNTIME_DIR']];
+  return folders.find((folder) => folder !== undefined && isTmpfs(folder));
 }
 
 function isTmpfs(folder: string): boolean {

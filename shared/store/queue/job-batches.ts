@@ -3,10 +3,12 @@ import { isInLine } from '../../contract/job-lines.ts';
 import type { JobData } from '../../contract/job.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { HalfAdded, HalfAddedJob } from './half-added.ts';
+import { JobBodies } from './job-bodies.ts';
 import { Batches } from '../redis/batches.ts';
+import { UnsentError } from '../redis/command-fate.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
-import { createAddJobs } from '../scripts/add-jobs.ts';
+import { createAddJobs, lacksBody } from '../scripts/add-jobs.ts';
 import type { NewJob } from '../scripts/add-jobs.ts';
 import type { LoadWord } from '../scripts/read-load.ts';
 
@@ -27,7 +29,11 @@ export type AddNow = (replica: string, id: string, job: JobData, hasStoredBody: 
  */
 export type OnLoad = (replica: string, word: LoadWord, added: number) => void;
 
-type BatchedJob = NewJob & HalfAddedJob;
+type BatchedJob = NewJob &
+  HalfAddedJob & {
+    /** Its body is not there, so it was not added. */
+    isRefused?: boolean;
+  };
 
 /**
  * Whether a job may be delivered directly. If the worker dies right then, Redis cannot tell whether it began.
@@ -56,14 +62,34 @@ export function createJobBatches(
     return undefined;
   }
   const clock = clockOf(connection);
+  const bodies = new JobBodies(connection, log);
+  const addAll = async (replica: string, jobs: readonly BatchedJob[]): Promise<void> => {
+    if (jobs.length === 0) return;
+    try {
+      onLoad(replica, await addJobs.run({ replica, jobs, now: clock.now() }), jobs.length);
+    } catch (error) {
+      // The script has added none. Whoever sends a body that Redis refuses must not hurt the others.
+      const missing = lacksBody(error) ? await bodies.missing(replica, jobs).catch(() => []) : [];
+      if (missing.length === 0) throw error;
+      for (const job of missing) job.isRefused = true;
+      await addAll(
+        replica,
+        jobs.filter((job) => job.isRefused !== true),
+      );
+    }
+  };
   const batches = new Batches<BatchedJob>(maxJobsPerCall, (replica, jobs) =>
-    halfAdded.adding(replica, jobs, async (some) => {
-      onLoad(replica, await addJobs.run({ replica, jobs: some, now: clock.now() }), some.length);
-    }),
+    halfAdded.adding(replica, jobs, (some) => addAll(replica, some)),
   );
   return (replica, id, job, hasStoredBody) => {
     const data = JSON.stringify(job);
     const repeatable = isRepeatable(job);
-    return batches.add(replica, { id, data, hasStoredBody, deliverable: isDeliverable(job), repeatable });
+    const added: BatchedJob = { id, data, hasStoredBody, deliverable: isDeliverable(job), repeatable };
+    const sent = batches.add(replica, added);
+    if (!hasStoredBody) return sent;
+    // This counts also if the call for the others has failed.
+    return sent.finally(() => {
+      if (added.isRefused === true) throw new UnsentError('the body of the job is not there');
+    });
   };
 }

@@ -39,6 +39,18 @@ export class JobBodies {
     }
   }
 
+  /** @returns those of some jobs whose bodies should be in keys of their own, and are not. */
+  async missing<Job extends { readonly id: string; readonly hasStoredBody: boolean }>(
+    replica: string,
+    jobs: readonly Job[],
+  ): Promise<readonly Job[]> {
+    const stored = jobs.filter(({ hasStoredBody }) => hasStoredBody);
+    const there = await Promise.all(
+      stored.map(({ id }) => this.#redis.exists(this.#keys.requestBody(replica, id))),
+    );
+    return stored.filter((_, at) => there[at] === 0);
+  }
+
   /** Deletes a body. If that fails, the body expires. */
   async remove(replica: string, id: string): Promise<void> {
     try {

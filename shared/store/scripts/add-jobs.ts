@@ -42,6 +42,11 @@ export interface AddedJobs extends LoadWord {
 
 const keysOfBullMq = 9;
 
+/** @returns whether the script has added no job because a body is not there. */
+export function lacksBody(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('the body of a job is not there');
+}
+
 /**
  * Adds jobs that may run at once. The text contains BullMQ's `addStandardJob`, so it is composed at run time.
  */

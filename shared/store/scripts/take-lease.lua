@@ -44,8 +44,9 @@ redis.call('SET', KEYS[2], string.format('%.0f', fence))
 if generation > 0 then
   redis.call('SET', KEYS[3], ARGV[1])
 end
-local consumer = parseRegistration(redis.call('GET', KEYS[5]))
-if consumer then
+-- The registration of the last consumer may be withdrawn, since its event loop stalled.
+local registered = parseRegistration(redis.call('GET', KEYS[5]))
+for consumer in pairs({ [string.format('%.0f', before)] = true, [registered or '0'] = true }) do
   local deliveries = deliveriesKey(ARGV[5], consumer)
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
     local job = ARGV[5] .. deliveredId(delivery)

@@ -15,6 +15,7 @@ import { replicaHangs } from './replica-hangs.ts';
 import { replicaKilled } from './replica-killed.ts';
 import { silentStop } from './silent-stop.ts';
 import { groupSoaks, soak } from './soak.ts';
+import { mixedReleases, unsafeDeaths } from './unsafe-deaths.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
@@ -41,6 +42,8 @@ export const families: readonly Family[] = [
       replicaKilled,
       replicaHangs,
       zombie,
+      ...unsafeDeaths,
+      mixedReleases,
       adoption,
       removedWhileBusy,
       silentStop,
