@@ -214,9 +214,10 @@ inline reclaim_one(r) {
 #else
   :: true ->
 #endif
-    /* moveToWait, or note-loss.lua: suspects.pml follows the latter. */
+    /* claim-active.lua with moveToWait, or note-loss.lua: suspects.pml follows the latter. The claim replaces
+     * the job's lock, and moveToWait is refused if a worker that came later has replaced it again. */
     atomic {
-#ifndef UNFENCED_REQUEUE
+#ifndef NO_CLAIM
       if :: isSuperseded(q, my) -> goto superseded :: else fi;
 #endif
       if :: isThere(r, q) -> place[r] = in_wait :: else fi

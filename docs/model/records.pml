@@ -38,8 +38,8 @@ inline note(r, what, noted) {
   fi
 }
 
-/* The same by a worker. A superseded one notes nothing. */
-#ifdef UNFENCED_NOTES
+/* note-attempt.lua: the same by a worker. A superseded one notes nothing. */
+#ifdef NO_NOTE_FENCE
 #define note_fenced(r, what, noted) note(r, what, noted)
 #else
 #define note_fenced(r, what, noted) if :: fence > my -> goto gone :: else fi; note(r, what, noted)

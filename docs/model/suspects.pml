@@ -251,7 +251,7 @@ proctype Late() {
   bool poison; short cleared;
   atomic {
     frozen != 0 ->
-#ifdef UNFENCED_LOSS
+#ifdef NO_LOSS_FENCE
     note_loss(frozen - 1, frozenDeath, true, poison);
     if :: poison -> begin_suspect(frozen - 1, convicted) :: else fi
 #else

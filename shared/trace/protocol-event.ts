@@ -172,7 +172,7 @@ export interface Steps {
   };
 }
 
-export type NoteOutcome = 'noted' | 'ended' | 'cancelled';
+export type NoteOutcome = 'noted' | 'ended' | 'cancelled' | 'superseded';
 
 /** A job as it was added. */
 export interface AddedJob {

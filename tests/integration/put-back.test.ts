@@ -40,7 +40,10 @@ const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' }
 /** Makes a runner in this process, with a handler that counts its calls. */
 function startRunner(
   finished = new FinishedRuns(),
-  held: RunnerOptions['lease'] = { certain: true, makeCertain: () => Promise.resolve(true) },
+  held: Pick<RunnerOptions['lease'], 'certain' | 'makeCertain'> = {
+    certain: true,
+    makeCertain: () => Promise.resolve(true),
+  },
 ) {
   const { connection } = system();
   const turns = new Turns(connection, log);
@@ -85,7 +88,7 @@ function startRunner(
     worker: 'S1',
     finished,
     cancelled: new CancelledIds(),
-    lease: held,
+    lease: Object.assign(held, lease),
     log,
   });
   return { runner, turns, handle };
@@ -182,4 +185,22 @@ it('a request that has already ended is neither run nor retried', async () => {
   expect(await runner.run(id, job, 1)).toBeUndefined();
   expect(handle).not.toHaveBeenCalled();
   expect(await redis.hget(keys.request('S1', id), 'state')).toBe('done');
+});
+
+it('a retry of a worker that was superseded leaves the record, and the job, to the next one', async () => {
+  const { runner, handle } = startRunner();
+  const { redis, keys } = system();
+  const id = requestId(randomUUID(), 'S1');
+  handle.mockImplementationOnce(async () => {
+    await redis.set(keys.leaseFence('S1'), 2);
+    return { status: 503, headers: [], body: Buffer.alloc(0) };
+  });
+  const ended = vi.fn<() => void>();
+  void runner.run(id, encodeJob(request, { ...terms, attempts: 2, keepMs: 1000 }), 1).then(ended);
+  await expect.poll(() => redis.get(keys.leaseFence('S1'))).toBe('2');
+  // The runner's script was sent on this connection before.
+  await redis.ping();
+  expect(await redis.hget(keys.request('S1', id), 'state')).toBe('running');
+  expect(ended).not.toHaveBeenCalled();
+  expect(runner.running).toEqual([id]);
 });

@@ -56,7 +56,7 @@ async function checkAll(checks: readonly Check[]): Promise<number> {
   const since = performance.now();
   const waiting = checks.entries();
   let failed = 0;
-  say(`${'model'.padEnd(10)}${'world'.padEnd(52)}${'states'.padStart(10)}${'depth'.padStart(7)}   s`);
+  say(`${'model'.padEnd(16)}${'world'.padEnd(52)}${'states'.padStart(10)}${'depth'.padStart(7)}   s`);
   const lane = async (): Promise<void> => {
     for (const [, check] of waiting) {
       // oxlint-disable-next-line no-await-in-loop -- two searches at a time.
@@ -82,7 +82,7 @@ function report(check: Check, { states, depth, seconds, trail }: Searched, surpr
   const { model, name, search } = check;
   const found = search === 'first' && surprise === '' ? '  counterexample' : '';
   const figures = `${String(states).padStart(10)}${String(depth).padStart(7)} ${seconds.toFixed(1).padStart(5)}`;
-  say(`${model.padEnd(10)}${name.padEnd(52)}${figures}${found}${surprise === '' ? '' : `  ${surprise}`}`);
+  say(`${model.padEnd(16)}${name.padEnd(52)}${figures}${found}${surprise === '' ? '' : `  ${surprise}`}`);
   const isWanted = values.trail || (surprise !== '' && search !== 'first');
   if (isWanted && trail !== '') say(trail);
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -46,6 +46,8 @@ export async function searchModel(
     await mustRun(work, 'spin', [...macros, '-a', file]);
     const isBitstate = typeof search === 'object';
     const options = isBitstate ? ['-DBITSTATE'] : ['-DCOLLAPSE', `-DMEMLIM=${memoryMb}`];
+    // Partial order reduction is not sound for processes that are only `provided` something.
+    if ((await readFile(file, 'utf8')).includes(' provided ')) options.push('-DNOREDUCE');
     const level = search === 'first' ? '-O0' : '-O2';
     await mustRun(work, 'cc', [level, '-w', '-DSAFETY', ...options, '-o', 'pan', 'pan.c']);
     const limits = isBitstate ? ['-w33', '-k3', '-m2000000', `-Q${search.minutes}`] : ['-w22', '-m100000'];

@@ -40,6 +40,7 @@ export const shortWorlds: readonly World[] = [
   world('streams', 'a live stream, two faults', 'FAULTS=2'),
   world('kept', 'a kept stream, two faults', 'FAULTS=2'),
   world('failover', 'a failover, three faults', 'FAULTS=3'),
+  world('direct-delivery', 'one unsafe request, two expired leases'),
   world('sleep', 'two requests, two faults', 'FAULTS=2'),
   world('sleep', 'without passes, no fault', 'FAULTS=0', 'NO_PASS'),
 ];

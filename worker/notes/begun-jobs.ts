@@ -1,39 +1,29 @@
-import type { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import { notingFence } from './begun-notes.ts';
 import { readNotes } from './notes-files.ts';
 import type { NotesPlace } from './notes-files.ts';
-
-/** What is known of a job that a worker held when it lost its lease. */
-export interface BegunJob {
-  /** How often it was started, or may have been; 0 if it certainly was not. */
-  readonly startCount: number;
-  /** The lock that it had then. */
-  readonly lock: string | null;
-}
 
 /** Finds out which jobs that must not run twice were begun by the workers that held them. */
 export class BegunJobs {
   readonly #place: NotesPlace | undefined;
   readonly #replica: string;
-  readonly #active: ActiveJobs;
   readonly #notes = new Map<number, ReadonlySet<string> | undefined>();
 
   /** @param place where the notes are; undefined to go by how often Redis gave the jobs out. */
-  constructor(place: NotesPlace | undefined, replica: string, active: ActiveJobs) {
+  constructor(place: NotesPlace | undefined, replica: string) {
     this.#place = place;
     this.#replica = replica;
-    this.#active = active;
   }
 
   /**
    * @param timesTaken how often Redis gave the job out, those times excluded in which it was not read. A
    * Redis that was killed may have forgotten the last one.
+   * @param lock that the job has.
+   * @returns how often it was started, or may have been; 0 if it certainly was not.
    */
-  async find(id: string, timesTaken: number): Promise<BegunJob> {
-    const lock = await this.#active.lockOf(id);
+  startCount(id: string, timesTaken: number, lock: string | null): number {
     const isNoted = this.#notesOf(notingFence(lock))?.has(id);
-    if (isNoted === undefined) return { startCount: timesTaken, lock };
-    return { startCount: isNoted ? Math.max(timesTaken, 1) : 0, lock };
+    if (isNoted === undefined) return timesTaken;
+    return isNoted ? Math.max(timesTaken, 1) : 0;
   }
 
   #notesOf(fence: number | undefined): ReadonlySet<string> | undefined {

@@ -105,6 +105,7 @@ export class JobAnswers {
     if (job.keepMs !== undefined) {
       const noted = await this.#notes.started(id, job, attempt, running.taken, running.until);
       if (noted === undefined) return notStartedReply();
+      if (noted === 'superseded') throw superseded();
       if (noted !== 'noted') return endedBeforeStartReply(noted);
     }
     // Redis may have taken a long time.
@@ -120,7 +121,11 @@ export class JobAnswers {
     const { lease } = this.#options;
     if (lease.certain) return true;
     const isOurs = await retryUntil(() => lease.makeCertain(), until);
-    if (isOurs === false) throw new SupersededError('another worker has taken the lease');
+    if (isOurs === false) throw superseded();
     return isOurs === true;
   }
+}
+
+function superseded(): SupersededError {
+  return new SupersededError('another worker has taken the lease');
 }

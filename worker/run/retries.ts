@@ -50,8 +50,8 @@ export class Retries {
 
   /**
    * @param reply one with which `mayRetry` allows another attempt.
-   * @returns when the job is taken again; another reply if the request has ended meanwhile; undefined if the
-   * reply is final.
+   * @returns when the job is taken again; another reply if the request has ended meanwhile; `superseded` if
+   * another worker has taken the lease; undefined if the reply is final.
    */
   async retry(
     id: string,
@@ -59,10 +59,11 @@ export class Retries {
     job: JobData,
     attempt: number,
     running: Running,
-  ): Promise<PutBack | HandlerReply | undefined> {
+  ): Promise<PutBack | HandlerReply | 'superseded' | undefined> {
     const next = await this.#next(id, reply, job, attempt, running);
     if (next === undefined) return undefined;
     const noted = await this.#notes.queued(id, job, attempt, reply.status);
+    if (noted === 'superseded') return noted;
     if (noted !== 'noted') return endedBeforeStartReply(noted);
     // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
     await this.#passTurn(id, job, running);

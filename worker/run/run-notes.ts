@@ -1,3 +1,4 @@
+import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { Logger } from '#shared/process/logger.ts';
@@ -14,6 +15,8 @@ import { retryUntil } from '../reply/retry-until.ts';
 export interface RunNotesOptions {
   readonly connection: Connection;
   readonly replica: string;
+  /** By which the worker serves the queue. */
+  readonly lease: Fenced;
   /** This worker, as `adopterOf` names it. */
   readonly by: string;
   readonly log: Logger;
@@ -28,8 +31,8 @@ export class RunNotes {
   readonly #by: string;
   readonly #log: Logger;
 
-  constructor({ connection, replica, by, log }: RunNotesOptions) {
-    this.#notes = new RequestNotes(connection, log, 'worker');
+  constructor({ connection, replica, lease, by, log }: RunNotesOptions) {
+    this.#notes = new RequestNotes(connection, log, lease);
     this.#clock = clockOf(connection);
     this.#counts = countsOf(connection);
     this.#replica = replica;
@@ -50,7 +53,7 @@ export class RunNotes {
     attempt: number,
     taken: number,
     until: number,
-  ): Promise<Noted | undefined> {
+  ): Promise<Noted | 'superseded' | undefined> {
     const event = { kind: 'begun', attempt, worker: this.#by, taken } as const;
     const waited = job.keyLine === undefined ? [] : ['waitsFor', ''];
     const fields = ['started', this.#clock.now(), 'attempts', attempt, ...waited];
@@ -79,7 +82,7 @@ export class RunNotes {
    * Notes that a request waits to be tried again. Never rejects.
    * @param status of the answer that it got.
    */
-  async queued(id: string, job: JobData, attempt: number, status: number): Promise<Noted> {
+  async queued(id: string, job: JobData, attempt: number, status: number): Promise<Noted | 'superseded'> {
     const event = { kind: 'retried', attempt, worker: this.#by, detail: String(status) } as const;
     this.#counts.add('redeliveries:retry');
     try {

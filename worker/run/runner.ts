@@ -31,6 +31,8 @@ export interface RunnerOptions extends JobAnswersOptions, RetriesOptions, RunNot
   readonly outbox: ReplyOutbox;
   /** Sends the answers that are streams. */
   readonly streams: AnswerStreams;
+  /** By which the worker serves the queue, and whether it is certain. */
+  readonly lease: RunNotesOptions['lease'] & JobAnswersOptions['lease'];
   /** Requests that are aborted as soon as they are started. */
   readonly cancelled: CancelledIds;
 }
@@ -184,8 +186,9 @@ export class Runner {
         reply !== undefined && isOurs === true && !running.isAborted && mayRetry(reply, job)
           ? await this.#retries.retry(id, reply, job, attempt, running)
           : undefined;
-      if (retried !== undefined && 'notBefore' in retried) return retried;
-      reply = retried ?? reply;
+      if (retried === 'superseded') isOurs = false;
+      else if (retried !== undefined && 'notBefore' in retried) return retried;
+      else reply = retried ?? reply;
       if (isOurs === false || running.left || !(await this.#send(id, job, running, reply)))
         await leftToAnother;
       if (hasStoredBody) await this.#bodies.remove(replica, id);

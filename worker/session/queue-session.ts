@@ -113,6 +113,10 @@ export class QueueSession {
     const sending = { connection, lease, aftermath, large, onSuperseded, log };
     const turns = new Turns(connection, log);
     const certainty = {
+      replica,
+      get fence() {
+        return lease.fence;
+      },
       get certain() {
         return lease.certain;
       },

@@ -95,7 +95,7 @@ export class Reclaimer {
     this.#options = options;
     this.#active = new ActiveJobs(options.connection, options.replica);
     this.#crashes = new CrashNotes(options.connection);
-    this.#notes = new RequestNotes(options.connection, options.log, 'worker');
+    this.#notes = new RequestNotes(options.connection, options.log, options.lease);
   }
 
   /**
@@ -131,7 +131,7 @@ export class Reclaimer {
       const suspects = await suspectsOf(connection, replica);
       // No worker died for the jobs of a sweep: this one might begin them, and then note them, meanwhile.
       const place = death === undefined ? undefined : this.#options.notesPlace;
-      const begun = new BegunJobs(place, replica, this.#active);
+      const begun = new BegunJobs(place, replica);
       const reason = death === undefined ? '' : await this.#reasonOf(death);
       for (const [at, id] of held.entries()) {
         const job = await jobs.read(id);
@@ -184,14 +184,15 @@ export class Reclaimer {
     reclaimed: Reclaimed,
   ): Promise<void> {
     const { connection, replica, lease } = this.#options;
+    const lock = await this.#active.lockOf(id);
     const taken = await this.#active.startCount(id, job);
-    const known = isNoted(job.data) ? await begun.find(id, taken) : undefined;
-    const startCount = known?.startCount ?? taken;
+    const noted = isNoted(job.data);
+    const startCount = noted ? begun.startCount(id, taken, lock) : taken;
     if (startCount > 0 && !suspect) reclaimed.ran.push(id);
     const lost: NotedEvent =
       startCount === 0 ? { kind: 'queued' } : { kind: 'lost', detail: reasonIn(reason, death) };
     if (decideOnHeld(job.data, startCount) !== 'again') {
-      await this.#notes.noteWithRepair(replica, id, job.data, '', lost);
+      await this.#note(id, job.data, '', lost);
       const died = `Replica ${replica} died while it ran this request${reason}`;
       const detail = `${died}; it is not known whether it was done.`;
       await this.#fail(id, job, 'outcome_unknown', detail);
@@ -207,7 +208,7 @@ export class Reclaimer {
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
       const times = crash.crashes.length;
-      await this.#notes.noteWithRepair(replica, id, job.data, '', lost);
+      await this.#note(id, job.data, '', lost);
       const died = `Replica ${replica} died ${times} times while it ran this request${reason}`;
       await this.failPoison(id, `${died}; it is not run again.`);
       reclaimed.poison.push(crash);
@@ -215,17 +216,26 @@ export class Reclaimer {
     }
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
-    if (known !== undefined) {
-      const token = await this.#active.claim(id, lease, known.lock);
-      // Another worker has taken the lease, and decides.
-      if (token === undefined) return;
-      await job.requeue(token);
-    } else if (!becomesSuspect) await job.requeue();
+    if (becomesSuspect) await this.#note(id, job.data, 'queued', lost);
+    else {
+      const claimed = await this.#active.claim(id, lease, lock, noted);
+      if (claimed === 'superseded') throw superseded();
+      // It was given to a worker, which decides.
+      if (claimed === 'taken') return;
+      // This comes first: once it is put back, its next attempt may begin, and note that it runs.
+      await this.#note(id, job.data, 'queued', lost);
+      await job.requeue(claimed.token);
+    }
     const counted = becomesSuspect ? 'crash' : causeOf(death, startCount);
     countsOf(connection).add(`redeliveries:${counted}`);
-    await this.#notes.noteWithRepair(replica, id, job.data, 'queued', lost);
     if (becomesSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
+  }
+
+  /** @throws {SupersededError} if another worker has taken the lease. */
+  async #note(id: string, job: JobData, state: 'queued' | '', event: NotedEvent): Promise<void> {
+    const noted = await this.#notes.noteWithRepair(this.#options.replica, id, job, state, event);
+    if (noted === 'superseded') throw superseded();
   }
 
   /** Ends a job with a problem as its reply. */

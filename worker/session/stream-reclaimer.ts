@@ -44,7 +44,7 @@ export class StreamReclaimer {
     this.#options = options;
     this.#running = new RunningStreams(connection, lease);
     this.#live = new LiveStreams({ connection, ofBytes: () => connection, lease, log });
-    this.#notes = new RequestNotes(connection, log, 'worker');
+    this.#notes = new RequestNotes(connection, log, lease);
   }
 
   /** @returns the ids of the requests whose answers are streams, sent by whatever worker. */
@@ -98,7 +98,8 @@ export class StreamReclaimer {
       // It is reclaimed with the active jobs.
       if (suspended === 'suspended') return;
     }
-    await this.#notes.noteWithRepair(lease.replica, id, job, '', { kind: 'lost' });
+    const noted = await this.#notes.noteWithRepair(lease.replica, id, job, '', { kind: 'lost' });
+    if (noted === 'superseded') throw new SupersededError('another worker has taken the lease');
     const code = isRepeatable(job) ? 'worker_died' : 'outcome_unknown';
     const detail = `Replica ${lease.replica} died before the answer was complete.`;
     await outbox.push(id, job, problemReply(code, detail));

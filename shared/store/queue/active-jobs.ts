@@ -7,7 +7,7 @@ import type { Keys } from '../keys/keys.ts';
 import type { QueuedJob } from './queue-jobs.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
-import { claimUnbegun } from '../scripts/claim-unbegun.ts';
+import { claimActive } from '../scripts/claim-active.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 import { startCountField } from '../scripts/lines.ts';
@@ -60,15 +60,22 @@ export class ActiveJobs {
   }
 
   /**
-   * Claims a job that was certainly not begun, to put it back.
+   * Claims a job that no worker runs, to put it back.
    * @param lease of the caller.
    * @param lock that the job had when the caller decided.
-   * @returns the token of the lock that the job has now; undefined if another worker has the lease, or the
-   * job.
+   * @param unbegun whether the job was certainly not begun, so that its starts are counted anew.
+   * @returns the token of the lock that the job has now. Nothing is done if the job is `taken` or gone, or
+   * another worker has the lease.
    */
-  async claim(id: string, lease: Fenced, lock: string | null): Promise<string | undefined> {
+  async claim(
+    id: string,
+    lease: Fenced,
+    lock: string | null,
+    unbegun: boolean,
+  ): Promise<{ readonly token: string } | 'taken' | 'superseded'> {
     const token = randomUUID();
-    return (await this.#run(claimUnbegun, { lease, id, lock: lock ?? '', token })) ? token : undefined;
+    const claimed = await this.#run(claimActive, { lease, id, lock: lock ?? '', token, unbegun });
+    return claimed === 'claimed' ? { token } : claimed;
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Fenced } from '../../contract/fenced.ts';
 import type { JobData } from '../../contract/job.ts';
 import { recordTtlMs } from '../../contract/request-record.ts';
 import type { NotedEvent } from '../../contract/request-events.ts';
@@ -10,7 +11,7 @@ import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 import { expectedOfRequest } from '../repair/expected-keys.ts';
 import { KeyRepair } from '../repair/key-repair.ts';
-import { noteRequest } from '../scripts/request-notes.ts';
+import { noteAttempt, noteRequest } from '../scripts/request-notes.ts';
 import type { Noted } from '../scripts/request-notes.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
@@ -26,18 +27,20 @@ export class RequestNotes {
   readonly #keys: Keys;
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
+  readonly #lease: Fenced | undefined;
 
-  /** @param rights as in {@link KeyRepair}. */
-  constructor(connection: Connection, log: Logger, rights: 'server' | 'worker' = 'server') {
+  /** @param lease of the worker that notes; undefined if a gateway does. */
+  constructor(connection: Connection, log: Logger, lease?: Fenced) {
+    this.#lease = lease;
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = new KeyRepair(connection, log, rights);
+    this.#repair = new KeyRepair(connection, log, lease === undefined ? 'server' : 'worker');
   }
 
   /**
    * Notes a change of a request in its record, and tells its watchers. Does nothing if the request has no
-   * record, or has ended before.
+   * record, or has ended before, or if another worker has taken the lease: then it is `superseded`.
    * @param state a request that is to be cancelled no longer becomes `queued` or `running`; empty to leave it
    * as it is.
    * @param event what the request's timeline says of it.
@@ -50,16 +53,12 @@ export class RequestNotes {
     state: RequestState | '',
     event: NotedEvent,
     fields: readonly (string | number)[] = [],
-  ): Promise<Noted> {
+  ): Promise<Noted | 'superseded'> {
     if (keepMs === undefined) return Promise.resolve('noted');
-    return this.#run(noteRequest, {
-      replica,
-      id,
-      state,
-      ttlMs: lifeMs(deadline, keepMs, this.#clock.now()),
-      event,
-      fields: withCaller(fields, caller),
-    });
+    const ttlMs = lifeMs(deadline, keepMs, this.#clock.now());
+    const noted = { replica, id, state, ttlMs, event, fields: withCaller(fields, caller) };
+    const lease = this.#lease;
+    return lease === undefined ? this.#run(noteRequest, noted) : this.#run(noteAttempt, { ...noted, lease });
   }
 
   /** As {@link note}; garbled keys of the request that make it fail are moved aside. */
@@ -70,7 +69,7 @@ export class RequestNotes {
     state: RequestState | '',
     event: NotedEvent,
     fields: readonly (string | number)[] = [],
-  ): Promise<Noted> {
+  ): Promise<Noted | 'superseded'> {
     return this.#repair.withRepair(
       () => this.note(replica, id, terms, state, event, fields),
       () => expectedOfRequest(this.#keys, replica, id),

@@ -39,6 +39,17 @@ export const noteRequest = script<NoteRequest, Noted>({
   decode: decodeNoted,
 });
 
+/**
+ * As {@link noteRequest}, for a worker. The result is `superseded` if another worker has taken the lease, so
+ * that nothing was noted.
+ */
+export const noteAttempt = script<NoteRequest & { readonly lease: Fenced }, Noted | 'superseded'>({
+  file: 'note-attempt',
+  keys: (keys, { replica, id, lease }) => [keys.request(replica, id), keys.leaseFence(lease.replica)],
+  args: ({ lease, ...note }, keys) => [lease.fence, ...noteRequest.args(note, keys)],
+  decode: (reply) => (reply === -2 ? 'superseded' : decodeNoted(reply)),
+});
+
 function decodeNoted(reply: unknown): Noted {
   if (reply === 1) return 'noted';
   return reply === 0 ? 'ended' : 'cancelled';

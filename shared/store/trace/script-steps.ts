@@ -18,7 +18,7 @@ import { endLease, takeLease } from '../scripts/leases.ts';
 import { moveJob } from '../scripts/move-job.ts';
 import { pushReplies } from '../scripts/replies.ts';
 import { cancelRequest, endUnstarted, markCancelled } from '../scripts/request-ends.ts';
-import { acceptRequest, noteRequest, settleRequest } from '../scripts/request-notes.ts';
+import { acceptRequest, noteAttempt, settleRequest } from '../scripts/request-notes.ts';
 import { endStreams, openStreams, suspendStream } from '../scripts/streams.ts';
 import type { StreamEnd } from '../scripts/streams.ts';
 import { recordCrash, startSuspect } from '../scripts/suspects.ts';
@@ -133,7 +133,7 @@ function repliesIn(frame: ReplyFrame): TracedReply[] {
 
 steps(acceptRequest, ({ id, replica }) => [step('accept', { id, replica }, same)]);
 
-steps(noteRequest, ({ id, event }) =>
+steps(noteAttempt, ({ id, event }) =>
   event.kind === 'begun' ? [step('start', { id, attempt: event.attempt ?? 1 }, same)] : [],
 );
 
