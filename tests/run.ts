@@ -51,7 +51,8 @@ async function missingForeignPrograms(): Promise<string[]> {
 
 async function main(given: readonly string[]): Promise<void> {
   const started = performance.now();
-  const args = given.flatMap((arg) => (arg === '--short' ? shortList : [arg]));
+  const short = shortList(process.env['RINGPOST_TEST_REDIS']);
+  const args = given.flatMap((arg) => (arg === '--short' ? short : [arg]));
   // For the processes in which vitest runs test files.
   process.env['NODE_COMPILE_CACHE'] ??= compileCache;
   const { filter: filters, options } = parseCLI(['vitest', 'run', ...args]);

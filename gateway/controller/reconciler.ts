@@ -30,6 +30,7 @@ import { plan } from './plan.ts';
 import type { Memory, Plan } from './plan.ts';
 import { RingRecovery } from './ring-recovery.ts';
 import { Rollout } from './rollout.ts';
+import { SleepEvents } from './sleep-events.ts';
 import type { Step } from './step.ts';
 
 export interface ReconcilerOptions {
@@ -94,6 +95,7 @@ export class Reconciler {
   readonly #rollout = new Rollout();
   readonly #outliers: OutlierWatch;
   readonly #joins: JoinWatch;
+  readonly #sleepEvents: SleepEvents;
   #memory: Memory = new Map();
   #ledAs: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -117,6 +119,7 @@ export class Reconciler {
     this.#time = new PassTime(clock);
     this.#status = new StatusPublisher(connection, options.driver.kind);
     this.#joins = new JoinWatch(options);
+    this.#sleepEvents = new SleepEvents(connection);
     this.#outliers = new OutlierWatch({ ...options, config: options.outliers });
     this.#execution = new Execution({
       ...options,
@@ -239,6 +242,8 @@ export class Reconciler {
       this.#woken = true;
       return;
     }
+    if (this.#options.sleepAfterMs > 0)
+      await this.#sleepEvents.mark(new Set(observed.desired.map(({ name }) => name)));
     const { steps, memory } = this.#plan(observed);
     const counts = countsOf(this.#options.connection);
     for (const reason of deathsBetween(this.#memory, memory)) counts.add(`deaths:${reason}`);

@@ -61,7 +61,7 @@ it('adds no job whose body Redis has refused', async () => {
   const [id, bytes] = ['3f8a1d6e-0000-4000-8000-000000000001.S1', Buffer.alloc(inlineBodyLimit + 1)];
   const request = { method: 'POST', target: '/', headers: [], body: bytes };
   const job = encodeJob(request, { gateway: '', deadline: 0, redelivery: 'never' });
-  // Redis refuses a TTL of 0.
+  // Redis refuses a TTL of 0. The error says why, and not only that the script missed the body.
   await expect(queues.add('S1', id, job, { body: bytes, ttlMs: 0 })).rejects.toThrow('invalid expire time');
   expect(await redis.exists(keys.job('S1', id), keys.unfinished('S1').wait)).toBe(0);
   await queues.add('S1', id, job, { body: bytes, ttlMs: 60_000 });

@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { RingReplicaView, RingView } from '#shared/contract/ring-view.ts';
+import { SleepNotes } from '#shared/store/lease/sleep-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
@@ -77,6 +78,18 @@ describe('an idle replica', () => {
     // S2 remembers the POST for a minute (ADR 0010).
     await asleep(running, 'S1');
     expect(await shown(running, 'S2')).toMatchObject({ state: 'ready' });
+  });
+
+  it('stays awake if its worker ran something after it said that it was idle', async () => {
+    const running = await start(1, { SLEEP_AFTER_S: '3600' });
+    const { generation, idle } = await eventually(async () => {
+      const lease = await leaseOf(system(), 'S1');
+      return lease?.idle === undefined ? undefined : lease;
+    });
+    const terms = { generation, idleSince: idle?.since ?? 0, quietMs: 60_000, untilDueMs: 4000 };
+    expect((await ask(running, 'S1', 'once', { method: 'POST' })).status).toBe(200);
+    await expect.poll(() => system().redis.exists(system().keys.unfinished('S1').active), wait).toBe(0);
+    expect(await new SleepNotes(system().connection).fallAsleep('S1', terms)).toBe(false);
   });
 
   it("sleeps and wakes with BullMQ's own consumer too", async () => {

@@ -28,11 +28,15 @@ describe('npm test', () => {
     expect(selected([filter])).toEqual(projects);
   });
 
-  it('runs files with --short that all exist and that need Redis', () => {
-    const missing = shortList.filter((file) => globSync(file, { cwd: projectFolder }).length === 0);
-    expect(missing).toEqual([]);
-    expect(selected(shortList)).toEqual(['integration', 'e2e', 'e2e-alone']);
-  });
+  it.each([undefined, 'sentinel', 'cluster'])(
+    'with Redis %s runs files with --short that all exist and that need Redis',
+    (kind) => {
+      const files = shortList(kind);
+      const missing = files.filter((file) => globSync(file, { cwd: projectFolder }).length === 0);
+      expect(missing).toEqual([]);
+      expect(selected(files)).toEqual(['integration', 'e2e', 'e2e-alone']);
+    },
+  );
 
   it.each([
     [['unit'], ['unit']],
