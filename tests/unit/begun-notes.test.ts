@@ -189,6 +189,10 @@ it('finds no place that is not in memory', () => {
   expect(['/run/ringpost', '/dev/shm', undefined]).toContain(findNotesFolder({}));
 });
 
+it('uses no folder that ends with the container of the worker', () => {
+  expect(['/run/ringpost', undefined]).toContain(findNotesFolder({ XDG_RUNTIME_DIR: '/dev/shm' }, true));
+});
+
 it('a worker without a place notes nothing, and its locks say so', () => {
   const log = createLogger('test', 'silent');
   const notes = new BegunNotes({ noting: undefined, lease, held: () => [], log });
