@@ -21,7 +21,7 @@ export function findNotesFolder(
   return folders.find((folder) => folder !== undefined && isTmpfs(folder));
 }
 
-/** Whether this process is the main one of a container, or the child of its init: the container ends with it. */
+/** Whether a container ends with this process: it is the main one there, or the child of the init. */
 function hasOwnContainer(env: NodeJS.ProcessEnv): boolean {
   if (process.pid !== 1 && process.ppid !== 1) return false;
   const isKubernetes = env['KUBERNETES_SERVICE_HOST'] !== undefined;
