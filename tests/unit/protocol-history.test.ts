@@ -258,6 +258,11 @@ const cases: Readonly<Record<RuleName, { readonly good: readonly Case[]; readonl
   answered: {
     good: [
       { name: 'told', story: () => done().closed('gateway') },
+      {
+        name: 'told, as its client says before its gateway has noted it',
+        story: () =>
+          served().added('a').begun('a').ended('a').replied('a').clientTold('a', 200).closed('gateway'),
+      },
       { name: 'whose gateway died', story: () => served().added('a') },
     ],
     bad: [{ name: 'told nothing', story: () => served().added('a').closed('gateway') }],

@@ -81,13 +81,16 @@ export const oneEnd: Rule = {
   },
 };
 
-/** Who waits is told how it ended, unless the gateway died. */
+/**
+ * Who waits is told how it ended, unless the gateway died. A gateway notes that after the client has the
+ * answer, so the client's own word counts too.
+ */
 export const answered: Rule = {
   text: 'a request whose client waits is answered or reported',
   *end(history) {
-    for (const { id, job, adds, told } of history.requests.values()) {
+    for (const { id, job, adds, told, clientTold } of history.requests.values()) {
       const [first] = adds;
-      if (first === undefined || job?.recorded === true || told !== undefined) continue;
+      if (first === undefined || job?.recorded === true || (told ?? clientTold) !== undefined) continue;
       if (!history.closed.has(first.source)) continue;
       yield { of: id, why: `${first.source} has added its job, and its client was told nothing` };
     }
