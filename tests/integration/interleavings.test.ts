@@ -12,3 +12,8 @@ it('finds nothing wrong in schedules that seeds decide', async () => {
   const { code, output } = await interleave(['--seeds', '60', '--minutes', '0.5']);
   expect(code, output).toBe(0);
 });
+
+it('plays the scenarios of known faults, each of which fails without its guard', async () => {
+  const { code, output } = await interleave(['--scenarios']);
+  expect(code, output).toBe(0);
+});

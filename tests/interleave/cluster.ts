@@ -2,7 +2,7 @@ import { createLogger } from '#shared/process/logger.ts';
 import { loadGatewayConfig } from '../../gateway/settings/config.ts';
 import { loadWorkerConfig } from '../../worker/config.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
-import { runIn, runOutside } from './floor/sim-process.ts';
+import { numbered, runIn, runOutside } from './floor/sim-process.ts';
 import type { SimProcess } from './floor/sim-process.ts';
 import type { SimRedis } from './floor/sim-redis.ts';
 import { virtualClock } from './floor/virtual-clock.ts';
@@ -146,11 +146,11 @@ export class Cluster {
 
   #process(role: string): SimProcess {
     this.#started += 1;
-    const process: SimProcess = {
+    const process: SimProcess = numbered(this.#started, {
       name: `${role}${this.#started}`,
       state: 'running',
       onKilled: () => runOutside(() => this.kill(process, true)),
-    };
+    });
     this.#processes.push(process);
     return process;
   }

@@ -6,8 +6,9 @@ import { real, replaceNodeGlobals } from './floor/node-globals.ts';
 import { RealRedis } from './floor/real-redis.ts';
 import { VirtualScripts } from './floor/virtual-scripts.ts';
 import type { Guard } from './guards.ts';
-import { noHabits, runSchedule } from './schedule.ts';
+import { noHabits, playScenario, runSchedule } from './schedule.ts';
 import type { Floorboards, Habits, Outcome } from './schedule.ts';
+import type { Scenario } from './stage.ts';
 import { kindOf, shrink } from './shrink.ts';
 
 /** Runs schedules, one after the other. There is one harness in a process of the system. */
@@ -38,10 +39,19 @@ export class Harness {
     return harness;
   }
 
-  /** Takes a guard out of the code under test, to see that this is found. */
-  without(guard: Guard): void {
+  /** Takes a guard out of the code under test, to see that this is found. @returns what puts it back. */
+  without(guard: Guard): () => void {
     this.#floor.scripts.mutation = guard.inScripts;
-    guard.inCode?.();
+    const putBack = guard.inCode?.();
+    return () => {
+      this.#floor.scripts.mutation = undefined;
+      putBack?.();
+    };
+  }
+
+  /** Runs a schedule that is written down. */
+  play(scenario: Scenario, traced = false): Promise<Outcome> {
+    return playScenario(this.#floor, scenario, traced);
   }
 
   /** Runs the schedule of a seed. */

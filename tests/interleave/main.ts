@@ -2,9 +2,11 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { guards } from './guards.ts';
+import type { Guard } from './guards.ts';
 import { Harness } from './harness.ts';
 import { real } from './floor/node-globals.ts';
 import type { Outcome } from './schedule.ts';
+import { scenarios } from './scenarios.ts';
 import { kindOf } from './shrink.ts';
 
 const { values } = parseArgs({
@@ -16,6 +18,8 @@ const { values } = parseArgs({
     guard: { type: 'string' },
     seed: { type: 'string', default: '1' },
     replay: { type: 'string' },
+    /** Plays the scenarios: all of them, or with `--guard` that of the guard, with each step. */
+    scenarios: { type: 'boolean', default: false },
     /** Where failing schedules are written. */
     failures: { type: 'string', default: '.ringpost/interleave' },
   },
@@ -28,7 +32,8 @@ const shrunkOfKind = 1;
 const harness = await Harness.start();
 let failed = 0;
 try {
-  if (values.replay === undefined) await runSeeds();
+  if (values.scenarios) await playScenarios();
+  else if (values.replay === undefined) await runSeeds();
   else await replay(values.replay);
 } finally {
   await harness.stop();
@@ -48,6 +53,43 @@ async function replay(given: string): Promise<void> {
   print(`${outcome.world}\n${outcome.trace.join('\n')}\n${outcome.failure ?? 'no failure'}`);
 }
 
+/** Each scenario passes, and fails if the guard that it is about is taken out. */
+async function playScenarios(): Promise<void> {
+  if (values.guard === undefined) await checkReplay(421);
+  for (const { guard, scenario } of scenarios) {
+    if (values.guard !== undefined && guard !== values.guard) continue;
+    const traced = values.guard !== undefined;
+    const sound = await harness.play(scenario, traced);
+    const putBack = harness.without(guardOf(guard));
+    const broken = await harness.play(scenario, traced);
+    putBack();
+    if (traced) print([...sound.trace, `--- without ${guard}`, ...broken.trace].join('\n'));
+    if (sound.failure !== undefined || broken.failure === undefined) failed += 1;
+    print(`${scenario.name}: ${sound.failure ?? 'no failure'}`);
+    print(`  without ${guard}: ${broken.failure ?? 'NO FAILURE'}`);
+  }
+}
+
+/** A seed is replayed step by step, whatever ran before it, and so are its decisions alone. */
+async function checkReplay(seed: number): Promise<void> {
+  const first = await harness.runSeed(seed, true);
+  await harness.runSeed(seed + 1);
+  const second = await harness.runSeed(seed, true);
+  const third = await harness.replay(first.choices, true);
+  for (const [name, { trace }] of Object.entries({ seed: second, decisions: third })) {
+    const at = first.trace.findIndex((step, n) => step !== trace[n]);
+    if (at < 0) continue;
+    failed += 1;
+    print(`seed ${seed} is not replayed by its ${name}: ${first.trace[at]}, then ${trace[at] ?? 'nothing'}`);
+  }
+}
+
+function guardOf(wanted: string): Guard {
+  const guard = guards.find(({ name }) => name === wanted);
+  if (guard === undefined) throw new Error(`no guard is ${wanted}`);
+  return guard;
+}
+
 async function replayQuietly(file: string): Promise<void> {
   const { failure } = await harness.replay(readChoices(file));
   if (failure !== undefined) failed += 1;
@@ -60,8 +102,7 @@ async function runSeeds(): Promise<void> {
   const kinds = new Map<string, number>();
   let [schedules, commands, faults] = [0, 0, 0];
   const first = Number(values.seed);
-  const guard = guards.find(({ name }) => name === values.guard);
-  if (values.guard !== undefined && guard === undefined) throw new Error(`no guard is ${values.guard}`);
+  const guard = values.guard === undefined ? undefined : guardOf(values.guard);
   if (guard !== undefined) harness.without(guard);
   for (let seed = first; seed < first + Number(values.seeds) && real.now() < until; seed += 1) {
     const outcome = await harness.runSeed(seed);

@@ -1,17 +1,21 @@
 import { adopterOf } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
-import { rarely } from './choices.ts';
-import type { Choices, Pick } from './choices.ts';
+import { Choices, rarely } from './choices.ts';
+import type { Pick } from './choices.ts';
 import { Cluster, leaseMs } from './cluster.ts';
 import type { RealRedis } from './floor/real-redis.ts';
 import { pendingImmediates, real, resetRandom } from './floor/node-globals.ts';
+import { simDisk } from './floor/sim-disk.ts';
+import { forgetProcesses } from './floor/sim-process.ts';
 import { SimRedis } from './floor/sim-redis.ts';
 import type { Link } from './floor/sim-redis.ts';
 import { startMs, virtualClock } from './floor/virtual-clock.ts';
 import type { VirtualScripts } from './floor/virtual-scripts.ts';
 import { Faults } from './faults.ts';
 import { faultsAtRest, faultsOf } from './oracles.ts';
+import { Stage } from './stage.ts';
+import type { Scenario } from './stage.ts';
 import { runOutcomes, Traffic } from './traffic.ts';
 import type { Run } from './traffic.ts';
 import { drawWorld } from './worlds.ts';
@@ -19,6 +23,8 @@ import { drawWorld } from './worlds.ts';
 /** One thing that may happen next. */
 export interface Step {
   readonly label: string;
+  /** The connection on which it happens, if there is one. */
+  readonly link?: Link;
   readonly run: () => void | Promise<void>;
 }
 
@@ -61,6 +67,8 @@ export interface Floorboards {
 const maxSteps = 600;
 /** The most turns of one schedule, with those in which only time passes. */
 const maxTurns = 30_000;
+/** The most turns while time stands still: a process that never waits takes more. */
+const maxTurnsAtOnce = 2000;
 /** A schedule must come to rest within this virtual time, in ms. */
 const restMs = 120_000;
 
@@ -72,6 +80,11 @@ export async function runSchedule(
   traced = false,
 ): Promise<Outcome> {
   return new Schedule(floor, choices, habits, traced).run();
+}
+
+/** Runs a schedule that is written down. */
+export async function playScenario(floor: Floorboards, scenario: Scenario, traced = false): Promise<Outcome> {
+  return new Schedule(floor, new Choices([]), noHabits, traced).run(scenario);
 }
 
 class Schedule {
@@ -89,6 +102,8 @@ class Schedule {
   readonly #served = new Map<Link, number>();
   #turn = 0;
   #turns = 0;
+  #turnsAtOnce = 0;
+  #turnMs = 0;
   /** Whether clients send requests. */
   #open = false;
 
@@ -100,14 +115,16 @@ class Schedule {
     this.#redis = new SimRedis(floor.real, floor.scripts);
   }
 
-  async run(): Promise<Outcome> {
+  async run(scenario?: Scenario): Promise<Outcome> {
     const choices = this.#choices;
     virtualClock.reset();
     resetRandom();
+    simDisk.reset();
+    forgetProcesses();
     this.#floor.redis = this.#redis;
     this.#floor.onUncaught = (error) => this.#wrong.push(`an error that nobody caught: ${String(error)}`);
     await this.#redis.begin();
-    const world = drawWorld(choices);
+    const world = scenario?.world ?? drawWorld(choices);
     const { replicas, gateways, settings } = world;
     const cluster = new Cluster({
       redis: this.#redis,
@@ -115,7 +132,8 @@ class Schedule {
       gateways,
       settings,
       handlerOf: (replica, generation, process) => this.#traffic.handlerOf(replica, generation, process),
-      killDelayMs: () => [0, 2 * leaseMs, 5 * leaseMs][choices.draw(3, this.#habits.pickDelay)] ?? 0,
+      killDelayMs: () =>
+        scenario?.killDelayMs ?? [0, 2 * leaseMs, 5 * leaseMs][choices.draw(3, this.#habits.pickDelay)] ?? 0,
       onFailure: (error) => this.#note(`cannot start: ${String(error)}`),
     });
     const faults = new Faults({
@@ -130,7 +148,8 @@ class Schedule {
     for (const { kind, key } of world.requests) this.#traffic.add(kind, key);
     try {
       await this.#boot(cluster);
-      await this.#act(cluster, faults);
+      if (scenario === undefined) await this.#act(cluster, faults);
+      else await scenario.play(this.#stage(cluster));
       this.#note('no more faults');
       faults.end();
       await this.#rest(cluster);
@@ -176,6 +195,21 @@ class Schedule {
     await this.#pump(cluster, () => started && cluster.isWhole(replicas), 60_000);
     await this.#pump(cluster, () => false, 1000, true);
     this.#open = true;
+  }
+
+  #stage(cluster: Cluster): Stage {
+    return new Stage({
+      cluster,
+      redis: this.#redis,
+      traffic: this.#traffic,
+      steps: async () => {
+        await this.#settle();
+        return this.#steps(cluster);
+      },
+      take: (step) => this.#take(step),
+      passTime: () => this.#passTime(),
+      note: (text) => this.#note(text),
+    });
   }
 
   /** Decides what happens until each client has an answer. */
@@ -281,6 +315,7 @@ class Schedule {
       ...this.#redis.executable().map((link) => ({ link, does: 'executes' as const })),
     ].toSorted((a, b) => (this.#served.get(a.link) ?? 0) - (this.#served.get(b.link) ?? 0));
     const steps = links.map(({ link, does }) => ({
+      link,
       label: does === 'gets' ? `${link.name} gets a reply` : `Redis executes ${this.#redis.describe(link)}`,
       run: async () => {
         this.#served.set(link, (this.#turn += 1));
@@ -365,7 +400,10 @@ class Schedule {
   /** Waits until no process does anything by itself any more. */
   async #settle(): Promise<void> {
     this.#turns += 1;
+    this.#turnsAtOnce = this.#turnMs === virtualClock.nowMs ? this.#turnsAtOnce + 1 : 0;
+    this.#turnMs = virtualClock.nowMs;
     if (this.#turns > maxTurns) throw new Error(`the system does not rest: ${this.#waiting()}`);
+    if (this.#turnsAtOnce > maxTurnsAtOnce) throw new Error('a process acts again and again without a pause');
     for (let quiet = 0, seen = -1; quiet < 2;) {
       await new Promise((resolve) => real.setImmediate(resolve));
       const { activity } = this.#redis;

@@ -6,7 +6,8 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { Duplex } from 'node:stream';
 import { seeded } from '../choices.ts';
 import type { Random } from '../choices.ts';
-import { runningProcess } from './sim-process.ts';
+import { simDisk } from './sim-disk.ts';
+import { processOf, runningProcess } from './sim-process.ts';
 import { setVirtualTimer, startMs, virtualClock, virtualNow, VirtualTimer } from './virtual-clock.ts';
 
 export interface Floor {
@@ -56,6 +57,7 @@ export function replaceNodeGlobals(floor: Floor): void {
   replaceRandom(load);
   replaceConnections(load, floor);
   replaceProcess(load);
+  replaceFiles(load);
   syncBuiltinESMExports();
 }
 
@@ -183,11 +185,26 @@ function replaceConnections(load: NodeJS.Require, floor: Floor): void {
   } as unknown as typeof Worker;
 }
 
+/** What a process of a schedule writes in memory is kept by the harness. */
+function replaceFiles(load: NodeJS.Require): void {
+  const files: object = load('node:fs');
+  for (const [name, own] of Object.entries(simDisk.calls))
+    replace(files, name, (given) => (...args: unknown[]) => {
+      if (runningProcess() === undefined || !simDisk.has(args[0])) return given(...args);
+      return (own as Callback)(...args); // it takes what the function of Node takes
+    });
+}
+
 function replaceProcess(load: NodeJS.Require): void {
+  const { pid } = process;
+  Object.defineProperty(process, 'pid', { get: () => runningProcess()?.pid ?? pid, configurable: true });
   replace(process, 'kill', (given) => (...args: unknown[]) => {
-    const owner = runningProcess();
-    if (owner === undefined) return given(...args);
-    owner.onKilled();
+    if (runningProcess() === undefined) return given(...args);
+    const [whom, signal] = args;
+    const found = processOf(Number(whom));
+    if (found === undefined || found.state === 'dead')
+      throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH' });
+    if (signal !== 0) found.onKilled();
     return true;
   });
   const memory = { rss: 1e8, heapTotal: 1e8, heapUsed: 5e7, external: 0, arrayBuffers: 0 };

@@ -226,7 +226,7 @@ export class SimRedis {
     const [name = '', first = ''] = head.slice(0, 2).map((each) => text(each));
     const lower = name.toLowerCase();
     const isScript = lower === 'eval' || lower === 'evalsha';
-    const what = isScript ? this.#scripts.nameOf(lower === 'eval' ? shaOf(first) : first) : lower;
+    const what = isScript ? this.#nameOf(lower === 'eval', first) : lower;
     const more =
       lower === 'multi'
         ? ` ${link.pending
@@ -235,6 +235,13 @@ export class SimRedis {
             .join(' ')}`
         : '';
     return `${what}${more}${isScript || more ? '' : ` ${first.slice(0, 60)}`} of ${link.name}`;
+  }
+
+  #nameOf(isText: boolean, given: string): string {
+    if (!isText) return this.#scripts.nameOf(given);
+    const sha = shaOf(given);
+    this.#scripts.name(given, sha);
+    return this.#scripts.nameOf(sha);
   }
 
   /** Asks Redis as the harness. */

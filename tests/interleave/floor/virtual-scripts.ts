@@ -77,6 +77,8 @@ export type Mutation = (text: string) => string;
 export class VirtualScripts {
   readonly #real: RealRedis;
   readonly #loaded = new Map<string, string>();
+  /** The names of the files by the first lines of the scripts. */
+  readonly #headings = new Map<string, string>();
   readonly #names = new Map<string, string>();
   readonly #shas = new Map<string, string>();
   #mutate: Mutation | undefined;
@@ -89,7 +91,7 @@ export class VirtualScripts {
     for (const file of readdirSync(new URL('../../../shared/store/scripts/', import.meta.url))) {
       if (file.endsWith('.lua') && file !== 'functions.lua') {
         const name = file.slice(0, -'.lua'.length);
-        this.#names.set(shaOf(scriptText(name)), name);
+        this.#headings.set(headingOf(scriptText(name)), name);
       }
     }
   }
@@ -128,12 +130,18 @@ export class VirtualScripts {
     return this.#names.get(sha) ?? sha.slice(0, 8);
   }
 
-  /** Notes the text of a script that is in no file. */
+  /** Notes the text of a script. */
   name(text: string, sha: string): void {
     if (this.#names.has(sha)) return;
-    const first = text.split('\n').find((line) => line.trim() !== '') ?? '';
-    this.#names.set(sha, first.replace(/^[-\s]*/, '').slice(0, 24));
+    const heading = headingOf(text);
+    this.#names.set(sha, this.#headings.get(heading) ?? heading.slice(0, 24));
   }
+}
+
+/** @returns the first line of a script that says something. */
+function headingOf(text: string): string {
+  const lines = text.split('\n').map((line) => line.replace(/^[-[\s]*/, ''));
+  return lines.find((line) => line !== '') ?? '';
 }
 
 export function shaOf(text: string): string {

@@ -30,7 +30,7 @@ export class SimDriver {
   readonly #listeners = new Set<Listener>();
   readonly #gone = new Map<string, () => void>();
   /** The driver's own: what it has begun it ends, whatever becomes of the controller. */
-  readonly #process: SimProcess = { name: 'driver', state: 'running', onKilled: () => undefined };
+  readonly #process: SimProcess = { name: 'driver', pid: 1, state: 'running', onKilled: () => undefined };
   /** In the order of the deaths. */
   readonly notices: DeathNotice[] = [];
 
