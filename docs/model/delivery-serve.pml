@@ -9,7 +9,7 @@
     :: else
     fi;
     assert(fence[q] == my);
-    place[R] = in_active; taken[R]++; consumer[q] = my;
+    place[R] = in_active; taken[R]++; claim[R] = 0; consumer[q] = my;
     if
     /* Redis gives out a job that this worker has already. One run serves both. */
 #ifndef NO_HELD_CHECK

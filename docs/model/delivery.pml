@@ -28,6 +28,8 @@ mtype:kind kind[REQUESTS];
 /* Redis, for each request. `taken` is BullMQ's count `ats`; `to` is the fence of the list of deliveries. */
 mtype:place place[REQUESTS];
 byte queue[REQUESTS], taken[REQUESTS], to[REQUESTS];
+/* The fence of the worker whose claim is the lock of the job, 0 if the lock is another one. */
+byte claim[REQUESTS];
 mtype:outcome inbox[REQUESTS], record[REQUESTS];
 
 /* Redis, for each queue. A lease says which session has it, 0 none. `consumer` is the registered fence. */
@@ -68,7 +70,7 @@ bool withdrawn[REQUESTS];
 
 /* add-jobs.lua. A job is delivered directly if a consumer with the newest fence is registered. */
 inline add_jobs(r, q) {
-  queue[r] = q; taken[r] = 0;
+  queue[r] = q; taken[r] = 0; claim[r] = 0;
   if
   :: consumer[q] != 0 && kind[r] != unsafe && lease[q] != 0 && consumer[q] == fence[q] ->
     place[r] = unread; to[r] = consumer[q]; taken[r] = 1
@@ -214,14 +216,18 @@ inline reclaim_one(r) {
 #else
   :: true ->
 #endif
-    /* claim-active.lua with moveToWait, or note-loss.lua: suspects.pml follows the latter. The claim replaces
-     * the job's lock, and moveToWait is refused if a worker that came later has replaced it again. */
+#ifdef NO_CLAIM
+    /* moveToWait of BullMQ, which takes any lock. */
+    atomic { if :: isThere(r, q) -> place[r] = in_wait :: else fi }
+#else
+    /* claim-active.lua; suspects.pml has note-loss.lua. */
     atomic {
-#ifndef NO_CLAIM
       if :: isSuperseded(q, my) -> goto superseded :: else fi;
+      if :: isThere(r, q) -> claim[r] = my :: else fi
+    };
+    /* moveToWait: refused if a worker that came later has given the job another lock, or removed it. */
+    atomic { if :: isThere(r, q) && claim[r] == my -> place[r] = in_wait; claim[r] = 0 :: else fi }
 #endif
-      if :: isThere(r, q) -> place[r] = in_wait :: else fi
-    }
   fi
 }
 

@@ -3,8 +3,8 @@
  *
  *   spin -a direct-delivery.pml && cc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -E -m100000
  *
- * This searches all states in seconds and finds no error. With one of these guards removed it finds one; put
- * the name behind `spin -a`, for example `spin -a -DNOTE_AFTER_CHECK direct-delivery.pml`:
+ * This searches all states in seconds and finds no error. With one of these guards removed it finds one. The
+ * runner does both; by hand, put the name behind `spin -a`, as `spin -a -DNOTE_AFTER_CHECK …`:
  *
  *   NOTE_AFTER_BEGIN  the note is written after the handler was called
  *   NOTE_AFTER_CHECK  the lease is checked before the note is written, not after it
@@ -16,8 +16,9 @@
  *   NO_SWEEP          nobody looks for jobs whose delivery was lost with a connection
  *
  * There are one request and three workers of one replica, two of them on the same host. Requests do not
- * depend on each other, so one is enough. A worker may be frozen between any two of its steps, since a process of this model may always be delayed. Those named A and
- * B may be killed. C is the one that is always started again. Workers that adopt a queue are no different.
+ * depend on each other, so one is enough. A worker may be frozen between any two of its steps, since a
+ * process of this model may always be delayed. Those named A and B may be killed. C is the one that is always
+ * started again. Workers that adopt a queue are no different.
  */
 
 #define FENCES 7

@@ -42,7 +42,7 @@ byte frozen, frozenDeath;
 inline note_loss(r, death, counts, poison) {
   poison = false;
   if
-  :: place[r] != nowhere ->
+  :: place[r] == in_active ->
     if
     :: running[r] == convicted -> poison = true
     :: running[r] != convicted && !counts

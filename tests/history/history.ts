@@ -47,6 +47,8 @@ export interface RequestHistory {
   start: Step<'start'> | undefined;
   accept: Step<'accept'> | undefined;
   readonly crashes: Step<'crash'>[];
+  /** The steps that made it an active job again after a crash. */
+  readonly suspects: Step<'suspect'>[];
   readonly settles: Step<'settle'>[];
   told: { readonly at: number; readonly status: number } | undefined;
   /** What its client has got, if that is in the trace. */
@@ -82,6 +84,7 @@ export class History {
         start: undefined,
         accept: undefined,
         crashes: [],
+        suspects: [],
         settles: [],
         told: undefined,
         clientTold: undefined,
@@ -156,8 +159,10 @@ export class History {
     } else if (isStep(step, 'start')) this.request(step.ask.id).start = step;
     else if (isStep(step, 'accept')) this.request(step.ask.id).accept = step;
     else if (isStep(step, 'crash')) this.request(step.ask.id).crashes.push(step);
-    else if (isStep(step, 'suspect')) this.request(step.ask.id).reads.push(step);
-    else if (isStep(step, 'lease.end')) this.leases.end(step.ask.replica, step.ask.holder, step.from);
+    else if (isStep(step, 'suspect')) {
+      this.request(step.ask.id).reads.push(step);
+      this.request(step.ask.id).suspects.push(step);
+    } else if (isStep(step, 'lease.end')) this.leases.end(step.ask.replica, step.ask.holder, step.from);
   }
 
   #done(step: Step): void {

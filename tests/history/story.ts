@@ -164,6 +164,12 @@ export class Story {
     return this.#step(sourceOf(replica, this.#fences.get(replica) ?? 0), 'crash', ask, { crashes, alone });
   }
 
+  /** It becomes an active job after a crash. */
+  suspected(id: string, alone: boolean, replica = 'S1'): this {
+    const source = sourceOf(replica, this.#fences.get(replica) ?? 0);
+    return this.#step(source, 'suspect', { replica, id, alone, poison: false }, true);
+  }
+
   closed(source: string): this {
     return this.#write(source, { kind: 'closed' });
   }

@@ -10,6 +10,7 @@ import { LargeValues } from '#shared/store/replies/large-values.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
+import { recordCrash } from '#shared/store/queue/suspect-notes.ts';
 import { Aftermath } from '../../worker/reply/aftermath.ts';
 import { CancelledIds } from '../../worker/run/cancelled-ids.ts';
 import { FinishedRuns } from '../../worker/run/finished-runs.ts';
@@ -25,6 +26,12 @@ import { SignalFeed } from '#shared/store/streams/signal-feed.ts';
 import type { RunnerOptions } from '../../worker/run/runner.ts';
 import { Slots } from '../../shared/process/slots.ts';
 import { createStockConsumer } from '../../worker/queue/stock-consumer.ts';
+import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
+import { Intake } from '../../worker/queue/intake.ts';
+import { OrphanSweep } from '../../worker/session/orphan-sweep.ts';
+import { Reclaimer } from '../../worker/session/reclaimer.ts';
+import { StreamReclaimer } from '../../worker/session/stream-reclaimer.ts';
+import { Suspects } from '../../worker/session/suspects.ts';
 import { Turns } from '../../worker/run/turns.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -91,7 +98,7 @@ function startRunner(
     lease: Object.assign(held, lease),
     log,
   });
-  return { runner, turns, handle };
+  return { runner, turns, handle, outbox, lease };
 }
 
 it('a job that Redis refuses to put back stays active, so that the sweep finds it', async () => {
@@ -119,6 +126,42 @@ it('a job that Redis refuses to put back stays active, so that the sweep finds i
   expect(await redis.exists(keys.job('S1', id))).toBe(1);
   await queues.close();
   own.disconnect();
+});
+
+it('a suspect whose end Redis refuses for some time is not taken for an orphan', async () => {
+  const { connection, redis, keys } = system();
+  const { runner, turns, handle, outbox, lease } = startRunner();
+  const queues = new JobQueues(connection, log);
+  const id = requestId(randomUUID(), 'S1');
+  await queues.add('S1', id, encodeJob(request, terms));
+  await redis.lmove(keys.unfinished('S1').wait, keys.unfinished('S1').active, 'RIGHT', 'LEFT');
+  const crash = { death: '1', startOrder: 1, counts: true };
+  expect(await recordCrash(connection, lease, id, crash)).toMatchObject({ id });
+  const complete = vi.spyOn(Job.prototype, 'moveToCompleted');
+  const refused = Object.assign(new Error('OOM'), { name: 'ReplyError' });
+  for (let times = 0; times < 10; times += 1) complete.mockRejectedValueOnce(refused);
+  const garbled = new GarbledJobs({ connection, lease, outbox, log });
+  const settling = { connection, replica: 'S1', lease, outbox, garbled, turns, log };
+  const streams = new StreamReclaimer(settling);
+  const suspects = new Suspects({
+    ...settling,
+    runner,
+    slots: new Slots(1),
+    streamSlots: new StreamSlots(1),
+    intake: new Intake(),
+    inherited: false,
+  });
+  const reclaimer = new Reclaimer({ ...settling, notesPlace: undefined, streams });
+  const sweep = new OrphanSweep({ ...settling, runner, reclaimer, streams, suspects, everyMs: 50 });
+  await suspects.start();
+  await sweep.start();
+  await expect.poll(() => redis.exists(keys.job('S1', id)), { timeout: 5000 }).toBe(0);
+  await suspects.stop();
+  await sweep.stop();
+  expect(complete.mock.calls.length).toBe(11);
+  expect(handle).toHaveBeenCalledTimes(1);
+  expect(await redis.exists(keys.suspects('S1'), keys.unfinished('S1').active)).toBe(0);
+  await queues.close();
 });
 
 it('a job that a worker took before it was frozen does not run once the lease is lost', async () => {

@@ -41,6 +41,9 @@ export const shortWorlds: readonly World[] = [
   world('kept', 'a kept stream, two faults', 'FAULTS=2'),
   world('failover', 'a failover, three faults', 'FAULTS=3'),
   world('direct-delivery', 'one unsafe request, two expired leases'),
+  world('joining', 'two workers of one name, no fault', 'FAULTS=0', 'STARTS=2'),
+  world('joining', 'the name is removed, no fault', 'FAULTS=0', 'STARTS=2', 'STOPS=1', 'REMOVAL'),
+  world('joining', 'an operator has added the name', 'FAULTS=0', 'STARTS=2', 'OPERATED'),
   world('sleep', 'two requests, two faults', 'FAULTS=2'),
   world('sleep', 'without passes, no fault', 'FAULTS=0', 'NO_PASS'),
 ];
@@ -69,6 +72,8 @@ export const moreWorlds: readonly World[] = [
   world('kept', 'a kept stream, three faults', 'FAULTS=3'),
   world('failover', 'a failover, five faults', 'FAULTS=5'),
   world('moves', 'a request with a record, three faults', 'FAULTS=3'),
+  world('joining', 'three workers of one name, no fault', 'FAULTS=0'),
+  world('joining', 'two workers of one name, one fault', 'FAULTS=1', 'STARTS=2', 'STOPS=1'),
   world('sleep', 'two requests, four faults', 'FAULTS=4'),
 ];
 

@@ -127,6 +127,18 @@ const cases: Readonly<Record<RuleName, { readonly good: readonly Case[]; readonl
         story: () => served().added('a').crashed('a', 4).begun('a').ended('a').replied('a').told('a', 200),
       },
       {
+        name: 'a death after a lone run had ended',
+        story: () =>
+          served()
+            .added('a')
+            .crashed('a', 2)
+            .suspected('a', true)
+            .begun('a')
+            .ended('a')
+            .crashed('a', 3)
+            .suspected('a', false),
+      },
+      {
         name: 'told after a death alone',
         story: () =>
           served().added('a').crashed('a', 2, true).replied('a').told('a', 502, 'worker_died').pass(60_000),
@@ -138,6 +150,10 @@ const cases: Readonly<Record<RuleName, { readonly good: readonly Case[]; readonl
         story: () => served().added('a').crashed('a', 2, true).begun('a'),
       },
       { name: 'a run after five deaths', story: () => served().added('a').crashed('a', 5).begun('a') },
+      {
+        name: 'a death in a lone run that does not convict',
+        story: () => served().added('a').crashed('a', 2).suspected('a', true).begun('a').crashed('a', 3),
+      },
       { name: 'six deaths', story: () => served().added('a').crashed('a', 6) },
       { name: 'nobody is told', story: () => served().added('a').crashed('a', 5).pass(60_000) },
     ],

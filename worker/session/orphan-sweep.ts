@@ -8,12 +8,15 @@ import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import type { Runner } from '../run/runner.ts';
 import type { Reclaimer } from './reclaimer.ts';
 import type { StreamReclaimer } from './stream-reclaimer.ts';
+import type { Suspects } from './suspects.ts';
 
 export interface OrphanSweepOptions {
   readonly connection: Connection;
   readonly runner: Runner;
   readonly reclaimer: Reclaimer;
   readonly streams: StreamReclaimer;
+  /** Undefined if this worker runs no suspects of the queue. */
+  readonly suspects: Pick<Suspects, 'isHeld'> | undefined;
   /** The lease under which the worker serves the queue. */
   readonly lease: Fenced;
   /** The interval between two sweeps, in ms. */
@@ -64,12 +67,14 @@ export class OrphanSweep {
   }
 
   async #sweep(): Promise<void> {
-    const { runner, lease, reclaimer } = this.#options;
+    const { runner, suspects, lease, reclaimer } = this.#options;
     // As long as all is well, one cheap command is enough.
     const mayBeMore = (await this.#active.count()) > runner.size;
     const active = mayBeMore ? await this.#active.ids() : [];
     const unread = active.length > 0 ? await this.#active.unread(lease) : new Set();
-    const orphans = active.filter((id) => !runner.isRunning(id) && !unread.has(id));
+    // A suspect whose end Redis refuses has been answered, and is active until that is done.
+    const isHeld = (id: string): boolean => runner.isRunning(id) || suspects?.isHeld(id) === true;
+    const orphans = active.filter((id) => !isHeld(id) && !unread.has(id));
     const seenTwice = orphans.filter((id) => this.#seen.has(id));
     this.#seen = new Set(orphans);
     if (seenTwice.length > 0) await reclaimer.reclaim(seenTwice);

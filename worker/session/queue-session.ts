@@ -159,10 +159,6 @@ export class QueueSession {
     const settling = { connection, replica, lease, outbox: directOutbox, garbled, turns, log };
     const lostStreams = new StreamReclaimer(settling);
     const reclaimer = new Reclaimer({ ...settling, notesPlace, streams: lostStreams });
-    const everyMs = leaseMs / 3;
-    const sweeping = { connection, runner, reclaimer, streams: lostStreams, lease, everyMs, log };
-    const sweep = new OrphanSweep(sweeping);
-    const watchdog = new Watchdog({ connection, replica, runner, everyMs, onStuck, log });
     // An adopter runs no suspects, unless it is the heir, which takes the owner's place.
     const suspects =
       replica === options.worker || inherited
@@ -175,6 +171,10 @@ export class QueueSession {
             inherited,
           })
         : undefined;
+    const everyMs = leaseMs / 3;
+    const sweeping = { connection, runner, reclaimer, streams: lostStreams, suspects, lease, everyMs, log };
+    const sweep = new OrphanSweep(sweeping);
+    const watchdog = new Watchdog({ connection, replica, runner, everyMs, onStuck, log });
     this.replica = replica;
     this.#runner = runner;
     this.#reclaimer = reclaimer;

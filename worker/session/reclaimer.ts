@@ -123,7 +123,7 @@ export class Reclaimer {
    * @param death of the worker that held them; undefined if no worker died.
    */
   async reclaim(held: readonly string[], death?: Death): Promise<Reclaimed> {
-    const { connection, replica, garbled, log } = this.#options;
+    const { connection, replica, lease, garbled, log } = this.#options;
     const reclaimed: Reclaimed = { again: 0, suspects: 0, unknown: 0, poison: [], ran: [] };
     if (held.length === 0) return reclaimed;
     const jobs = new QueueJobs(connection, replica, log);
@@ -151,7 +151,8 @@ export class Reclaimer {
     const clusterCounts = countsOf(connection);
     if (death !== undefined && !death.expected) clusterCounts.add('losses', ran.length);
     clusterCounts.add('convictions', poison.length);
-    for (const { crashes, alone } of poison) if (alone) await clearSuspects(connection, replica, crashes);
+    for (const { crashes, alone } of poison)
+      if (alone && (await clearSuspects(connection, lease, crashes)) === 'superseded') throw superseded();
     if (death !== undefined && !death.expected && ran.length > 0) {
       const requests = ran.slice(0, maxNamed);
       await this.#crashes.note(replica, { generation: death.generation, requests });
@@ -205,6 +206,8 @@ export class Reclaimer {
         ? await recordCrash(connection, lease, id, { death: death?.name ?? '', startOrder, counts })
         : undefined;
     if (crash === 'superseded') throw superseded();
+    // The worker that died was frozen, and has put it back meanwhile.
+    if (crash === 'gone') return;
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
       const times = crash.crashes.length;
@@ -216,6 +219,7 @@ export class Reclaimer {
     }
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
+    // Only this worker could begin it. It has begun no suspect yet, or no more of them if this is a sweep.
     if (becomesSuspect) await this.#note(id, job.data, 'queued', lost);
     else {
       const claimed = await this.#active.claim(id, lease, lock, noted);

@@ -68,6 +68,8 @@ export class Suspects {
   readonly #jobs: QueueJobs;
   readonly #stopping = new AbortController();
   readonly #runs = new Set<Promise<void>>();
+  /** Suspects that are being started, that run, or whose ends Redis has not got yet. */
+  readonly #held = new Set<string>();
   /** Suspects that have not started. */
   #waiting = 0;
   #working: Promise<void> = Promise.resolve();
@@ -81,6 +83,11 @@ export class Suspects {
   /** Suspects that have not ended. */
   get size(): number {
     return this.#waiting + this.#runs.size;
+  }
+
+  /** Whether this worker has begun to start the suspect, and its job is not finished or put back. */
+  isHeld(id: string): boolean {
+    return this.#held.has(id);
   }
 
   /** Closes the intake if there are suspects, and begins to run them. Resolves before they have ended. */
@@ -177,9 +184,19 @@ export class Suspects {
    * another worker has taken the lease.
    */
   async #start(id: string, alone: boolean): Promise<{ readonly ended: Promise<void> } | undefined> {
-    const { connection, replica, lease, garbled, log } = this.#options;
     if (this.#stopping.signal.aborted) return undefined;
     this.#waiting -= 1;
+    this.#held.add(id);
+    const run = await this.#begin(id, alone).catch((error: unknown) => {
+      this.#held.delete(id);
+      throw error;
+    });
+    if (run === undefined) this.#held.delete(id);
+    return run;
+  }
+
+  async #begin(id: string, alone: boolean): Promise<{ readonly ended: Promise<void> } | undefined> {
+    const { connection, replica, lease, garbled, log } = this.#options;
     this.#started += 1;
     const started = await startSuspect(connection, lease, id, this.#started, alone);
     if (started === undefined || started === 'superseded') return undefined;
@@ -191,7 +208,10 @@ export class Suspects {
     }
     const ended: Promise<void> = this.#runToEnd(id, job, started.attempt)
       .catch((error: unknown) => log.error({ request: id, err: error }, 'a suspect could not be run'))
-      .finally(() => this.#runs.delete(ended));
+      .finally(() => {
+        this.#runs.delete(ended);
+        this.#held.delete(id);
+      });
     this.#runs.add(ended);
     return { ended };
   }

@@ -1,10 +1,14 @@
-import { formatCrashes, isPoison, parseCrashes, withoutCrashesOf } from '../../contract/request-crashes.ts';
+import { isPoison, parseCrashes, withoutCrashesOf } from '../../contract/request-crashes.ts';
 import type { Crash } from '../../contract/request-crashes.ts';
 import type { Fenced } from '../../contract/fenced.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { createRun } from '../scripts/script.ts';
-import { recordCrash as recordCrashScript, startSuspect as startSuspectScript } from '../scripts/suspects.ts';
+import {
+  clearCrashes,
+  recordCrash as recordCrashScript,
+  startSuspect as startSuspectScript,
+} from '../scripts/suspects.ts';
 import type { CrashesOfJob, StartedSuspect } from '../scripts/suspects.ts';
 
 /** The field of a job, besides BullMQ's own, that holds its crashes. */
@@ -31,40 +35,41 @@ export async function crashesOf(connection: Connection, replica: string, id: str
 }
 
 /**
- * Clears the suspects of a replica of the crashes that a poison request has caused. The caller holds the
- * replica's lease, and none of the suspects has started.
+ * Clears the suspects of a replica of the crashes that a poison request has caused. None of the suspects has
+ * started.
+ * @param lease of the caller.
  * @param poison the crashes of a request that killed its worker while it ran alone.
+ * @returns `superseded` if another worker has taken the lease: it may have recorded newer crashes.
  */
 export async function clearSuspects(
   connection: Connection,
-  replica: string,
+  lease: Fenced,
   poison: readonly Crash[],
-): Promise<void> {
-  const redis = redisOf(connection);
-  for (const id of await suspectsOf(connection, replica)) {
-    const crashes = await crashesOf(connection, replica, id);
+): Promise<'cleared' | 'superseded'> {
+  const run = createRun(connection);
+  for (const id of await suspectsOf(connection, lease.replica)) {
+    const crashes = await crashesOf(connection, lease.replica, id);
     const left = withoutCrashesOf(crashes, poison);
     if (left.length === crashes.length) continue;
-    const job = keysOf(connection).job(replica, id);
-    // The write must not create a job that is gone.
-    if ((await redis.exists(job)) === 1) await redis.hset(job, crashesField, formatCrashes(left));
+    if ((await run(clearCrashes, { lease, id, crashes, left })) === 'superseded') return 'superseded';
   }
+  return 'cleared';
 }
 
 /**
  * Records that a worker died while it was running a job that may run again, and makes the job a suspect.
  * @param crash `counts` is false if ringpost or a shutdown ended the worker.
- * @returns undefined if the job is gone, or has no new crash; `superseded` if another worker has taken the
- * lease, so that nothing was recorded.
+ * @returns undefined if it has no new crash; `gone` if the job is gone or not active; `superseded` if another
+ * worker has taken the lease, so that nothing was recorded.
  */
 export async function recordCrash(
   connection: Connection,
   lease: Fenced,
   id: string,
   crash: Crash & { readonly counts: boolean },
-): Promise<RecordedCrash | 'superseded' | undefined> {
+): Promise<RecordedCrash | 'gone' | 'superseded' | undefined> {
   const recorded = await createRun(connection)(recordCrashScript, { lease, id, ...crash });
-  if (recorded === undefined || recorded === 'superseded') return recorded;
+  if (typeof recorded !== 'object') return recorded;
   return { id, ...recorded, poison: isPoison(recorded.crashes, recorded.alone) };
 }
 

@@ -1,4 +1,4 @@
-import { parseCrashes } from '../../contract/request-crashes.ts';
+import { formatCrashes, parseCrashes } from '../../contract/request-crashes.ts';
 import type { Crash } from '../../contract/request-crashes.ts';
 import type { Fenced } from '../../contract/fenced.ts';
 import { script } from './script.ts';
@@ -19,10 +19,10 @@ export interface CrashesOfJob {
 
 /**
  * Records that a worker died while it was running a job that may run again, and makes the job a suspect. The
- * result is undefined if the job is gone, or has no new crash; `superseded` if another worker has taken the
- * lease, so that nothing was recorded.
+ * result is undefined if it has no new crash; `gone` if the job is gone or not active; `superseded` if
+ * another worker has taken the lease, so that nothing was recorded.
  */
-export const recordCrash = script<RecordCrash, CrashesOfJob | 'superseded' | undefined>({
+export const recordCrash = script<RecordCrash, CrashesOfJob | 'gone' | 'superseded' | undefined>({
   file: 'note-loss',
   keys: (keys, { lease: { replica }, id }) => [
     keys.job(replica, id),
@@ -34,9 +34,28 @@ export const recordCrash = script<RecordCrash, CrashesOfJob | 'superseded' | und
   args: ({ lease, id, death, startOrder, counts }) => [id, death, startOrder, counts ? 1 : 0, lease.fence],
   decode: (reply) => {
     if (reply === -1) return 'superseded';
-    if (!Array.isArray(reply)) return undefined;
+    if (!Array.isArray(reply)) return 'gone';
     const [crashes, alone]: readonly unknown[] = reply;
     return alone === -1 ? undefined : { crashes: parseCrashes(String(crashes)), alone: alone === 1 };
+  },
+});
+
+interface ClearCrashes {
+  readonly lease: Fenced;
+  readonly id: string;
+  /** The crashes of the job, as the caller has read them. */
+  readonly crashes: readonly Crash[];
+  readonly left: readonly Crash[];
+}
+
+/** Replaces the crashes of a job, if they are still these. `superseded`: another worker has the lease. */
+export const clearCrashes = script<ClearCrashes, 'cleared' | 'changed' | 'superseded'>({
+  file: 'clear-losses',
+  keys: (keys, { lease: { replica }, id }) => [keys.job(replica, id), keys.leaseFence(replica)],
+  args: ({ lease, crashes, left }) => [lease.fence, formatCrashes(crashes), formatCrashes(left)],
+  decode: (reply) => {
+    if (reply === 1) return 'cleared';
+    return reply === -1 ? 'superseded' : 'changed';
   },
 });
 

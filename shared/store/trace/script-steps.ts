@@ -150,9 +150,7 @@ steps(endUnstarted, ({ id }) => [step('endUnstarted', { id }, same)]);
 
 steps(recordCrash, ({ lease: { replica }, id, death, counts }) => [
   step('crash', { replica, id, death, counts }, (crash) =>
-    crash === undefined || crash === 'superseded'
-      ? undefined
-      : { crashes: crash.crashes.length, alone: crash.alone },
+    typeof crash === 'object' ? { crashes: crash.crashes.length, alone: crash.alone } : undefined,
   ),
 ]);
 

@@ -81,9 +81,21 @@ export const cancelledStays: Rule = {
 /** As `request-crashes.ts` has it. */
 const maxCrashes = 5;
 
+/**
+ * @returns the step that made a request run alone, if it was running alone for all that is known when its
+ * worker died; undefined if it had ended before, or was put back and may have begun again since.
+ */
+function loneRunBefore(request: RequestHistory, crash: Step<'crash'>): Step<'suspect'> | undefined {
+  const run = request.suspects.findLast((each) => each.outcome?.is === true && each.to < crash.from);
+  if (run === undefined || !run.ask.alone || run.ask.poison) return undefined;
+  if (request.crashes.some((each) => each !== crash && each.to > run.from)) return undefined;
+  const begins = request.begins.filter(({ at }) => at > run.from);
+  return begins.length > 1 || begins.some(({ endedAt }) => endedAt < crash.from) ? undefined : run;
+}
+
 /** What kills its workers is found out, and never runs again. */
 export const killerConvicted: Rule = {
-  text: `a request that kills its workers is convicted after at most ${maxCrashes} deaths, or one alone`,
+  text: `a request that kills its workers is convicted by one death alone, or by ${maxCrashes} deaths`,
   *look(event, step, history) {
     if (event.kind === 'begun') {
       for (const { to, outcome } of history.request(event.id).crashes) {
@@ -96,9 +108,16 @@ export const killerConvicted: Rule = {
       return;
     }
     if (step === undefined || !isStep(step, 'crash')) return;
-    const count = step.outcome?.is?.crashes ?? 0;
-    if (count > maxCrashes)
-      yield { of: step.ask.id, why: `it has had ${count} deaths and was not convicted` };
+    const crash = step.outcome?.is;
+    if (crash === undefined) return;
+    const { crashes, alone } = crash;
+    const { id, counts } = step.ask;
+    if (crashes > maxCrashes) yield { of: id, why: `it has had ${crashes} deaths and was not convicted` };
+    const run = alone || !counts ? undefined : loneRunBefore(history.request(id), step);
+    if (run !== undefined) {
+      const why = `its worker died while it ran alone in ${run.source}, and it was not convicted`;
+      yield { of: id, why, dependsOn: run.to };
+    }
   },
   *end(history) {
     for (const request of history.requests.values()) {
