@@ -57,9 +57,10 @@ export class Attempts {
     await this.#run(this.#plan.original);
     const since = performance.now();
     const before = await this.#cpuMs();
-    const { by, ran } = await this.#run(this.#plan.original);
+    const { by, ran, used } = await this.#run(this.#plan.original);
     if (by !== undefined || ran === 0)
       throw new Error(`the tests fail without a mutant: ${by ?? 'there are none'}`);
+    if (!used) throw new Error('no test runs the script');
     const ms = performance.now() - since;
     const cpuMs = (await this.#cpuMs()) - before;
     this.#limit = {
@@ -131,5 +132,5 @@ export class Attempts {
 
 /** A thread that ended or hangs is left behind, and the next mutant gets a new one. */
 function endedBy(number: number, by: string, late: boolean): Tried {
-  return { number, by, late, ran: 0, heapBytes: Infinity };
+  return { number, by, late, ran: 0, used: true, heapBytes: Infinity };
 }

@@ -115,7 +115,9 @@ function mutateNode(node: Node, source: string, add: Add): boolean {
       add(node.start, node.end, ';');
       return true;
     case 'ReturnStatement':
-      if (node['argument'] !== null) add(part('argument').start, part('argument').end, 'undefined as never');
+      // After `satisfies never`, nothing is returned.
+      if (node['argument'] !== null && part('argument').type !== 'TSSatisfiesExpression')
+        add(part('argument').start, part('argument').end, 'undefined as never');
       return true;
     case 'ArrowFunctionExpression':
       if (part('body').type !== 'BlockStatement')

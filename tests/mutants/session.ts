@@ -66,8 +66,12 @@ function withMutants(source: string): string {
   return source.replace(define, `${define}  lua = globalThis.mutatedScript(lua);\n`);
 }
 
+let used = plan.file !== undefined;
 Object.assign(globalThis, {
-  mutatedScript: (lua: string) => lua.replace(plan.original, () => currentTrial.text),
+  mutatedScript: (lua: string) => {
+    used ||= lua.includes(plan.original);
+    return lua.replace(plan.original, () => currentTrial.text);
+  },
 });
 
 /** Errors that no test caught. */
@@ -149,7 +153,7 @@ async function attempt(trial: Trial): Promise<Tried> {
 }
 
 function tried({ number }: Trial, ran: number, by: string | undefined, late: boolean): Tried {
-  return { number, by, late, ran, heapBytes: process.memoryUsage().heapUsed };
+  return { number, by, late, ran, used, heapBytes: process.memoryUsage().heapUsed };
 }
 
 function flatten(task: RanTask): RanTask[] {

@@ -8,31 +8,32 @@ export interface Target {
 
 /** The slow ones are last. */
 const ringTests = ['weights', 'ring-shares', 'ring-assignment', 'ring-murmur3', 'ring-properties'];
-const planTests = ['plan-holds', 'plan-sleep', 'rollout-steps', 'slow-start', 'plan'];
+const stepTests = ['plan-without-driver', 'plan-holds', 'plan-sleep', 'rollout-steps', 'slow-start'];
+const planTests = [...stepTests, 'plan'];
 
 export const coreTargets: readonly Target[] = [
   { file: 'gateway/load/bounded-load.ts', tests: ['bounded-load', 'placement'] },
   { file: 'gateway/load/caps.ts', tests: ['caps'] },
   { file: 'gateway/load/placement.ts', tests: ['placement'] },
   { file: 'gateway/controller/plan.ts', tests: planTests },
-  { file: 'gateway/controller/replica-state.ts', tests: planTests },
-  { file: 'gateway/controller/replica-steps.ts', tests: planTests },
-  { file: 'gateway/controller/sleep-steps.ts', tests: planTests },
-  { file: 'gateway/controller/slow-start.ts', tests: planTests },
+  { file: 'gateway/controller/replica-state.ts', tests: ['replica-state', ...stepTests] },
+  { file: 'gateway/controller/replica-steps.ts', tests: ['replica-steps', ...stepTests] },
+  { file: 'gateway/controller/sleep-steps.ts', tests: ['sleep-steps', ...stepTests] },
+  { file: 'gateway/controller/slow-start.ts', tests: ['replica-steps', ...stepTests] },
   { file: 'gateway/controller/rollout.ts', tests: ['rollout'] },
   { file: 'gateway/controller/limit.ts', tests: planTests },
-  { file: 'gateway/controller/observed-replica.ts', tests: planTests },
+  { file: 'gateway/controller/observed-replica.ts', tests: ['observed-replica'] },
   { file: 'gateway/controller/pass-time.ts', tests: ['pass-time'] },
-  { file: 'shared/contract/redelivery.ts', tests: ['contract-job', 'directives', 'delivery-model'] },
+  { file: 'shared/contract/redelivery.ts', tests: ['redelivery'] },
   { file: 'shared/contract/retry.ts', tests: ['retry'] },
   { file: 'shared/contract/retry-notice.ts', tests: ['retry-notice'] },
   { file: 'shared/contract/request-crashes.ts', tests: ['request-crashes'] },
   { file: 'shared/contract/http-date.ts', tests: ['http-date', 'retry'] },
-  { file: 'gateway/request/directives.ts', tests: ['directives'] },
-  { file: 'gateway/request/hash-key.ts', tests: ['hash-key', 'caller-key', 'request-parser'] },
-  { file: 'gateway/request/idempotency-key.ts', tests: ['caller-key', 'request-parser'] },
-  { file: 'gateway/request/prefer.ts', tests: ['prefer', 'request-parser'] },
-  { file: 'gateway/request/prefer-parser.ts', tests: ['prefer', 'request-parser'] },
+  { file: 'gateway/request/directives.ts', tests: ['directives', 'directive-terms'] },
+  {
+    file: 'gateway/request/hash-key.ts',
+    tests: ['hash-key', 'hash-key-sources', 'caller-key', 'request-parser'],
+  },
   { file: 'shared/store/keys/keys.ts', tests: ['store-keys'] },
   { file: 'shared/store/keys/ring-keys.ts', tests: ['store-keys'] },
   { file: 'shared/store/keys/bullmq-keys.ts', tests: ['store-keys'] },
@@ -50,4 +51,25 @@ export const coreTargets: readonly Target[] = [
   { file: 'shared/ring/key-hash.ts', tests: ['key-text', 'ring-assignment', 'ring-murmur3'] },
   { file: 'shared/ring/key-text.ts', tests: ['key-text', 'key-digest'] },
   { file: 'shared/ring/murmur3.ts', tests: ringTests },
+];
+
+const script = (name: string, tests: readonly string[]): Target => ({
+  file: `shared/store/scripts/${name}.lua`,
+  tests,
+});
+
+/** The scripts of the hot path. */
+export const luaTargets: readonly Target[] = [
+  script('take-lease', ['replica-lease']),
+  script('renew-lease', ['replica-lease']),
+  script('push-replies', ['replica-lease']),
+  script('cancel-request', ['ended-requests']),
+  script('settle-request', ['ended-requests', 'noted-requests']),
+  script('note-loss', ['suspect-notes']),
+  script('claim-active', ['consumer-conformance']),
+  script('take-back', ['take-back']),
+  script('finish-jobs', ['consumer-conformance']),
+  script('take-jobs', ['consumer-conformance']),
+  script('tick', ['consumer-conformance', 'deliveries']),
+  script('add-jobs', ['consumer-conformance', 'deliveries']),
 ];

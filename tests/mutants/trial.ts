@@ -14,6 +14,8 @@ export interface Tried {
   readonly late: boolean;
   /** How many tests passed or failed. */
   readonly ran: number;
+  /** Whether the script has been called so far; true for other files. */
+  readonly used: boolean;
   readonly heapBytes: number;
 }
 
@@ -31,4 +33,4 @@ export interface SessionPlan {
 }
 
 /** The trial that runs in this thread. */
-export const currentTrial = { number: 0, text: '', failed: 0 };
+export const currentTrial = { number: 0, text: '' };
