@@ -111,7 +111,7 @@ export class Placement {
     if (one === undefined || one === 0) return toFirst;
     const other = this.#random();
     const second = ring.owner(other) ?? first;
-    const two = second === first ? undefined : loads.relative(second, now);
+    const two = loads.relative(second, now);
     return two !== undefined && two < one
       ? { key: other, replica: second, spilledFrom: undefined, maySpill: false }
       : toFirst;

@@ -46,8 +46,8 @@ function timeOf(parts: Readonly<Record<string, string>>, now: number): number | 
     return date;
   };
   const date = dateIn(year.length === 2 ? fullYearOf(Number(year), now, dateIn) : Number(year));
-  // Date carries a day that the month does not have into the next month. A leap second may end its month.
-  const exists = new Date(date.getTime() - second * 1000).getUTCMonth() === monthIndex && day > 0;
+  // Date carries a day that the month does not have into another month. A leap second may end its month.
+  const exists = new Date(date.getTime() - second * 1000).getUTCMonth() === monthIndex;
   return exists ? date.getTime() : undefined;
 }
 

@@ -152,3 +152,12 @@ it('explains where a key goes, in words, for each replica in the order of the wa
     ['S3', 11, 'not asked', 'It has 0 requests, and its cap is 11; a replica before it takes the request.'],
   ]);
 });
+
+it('a walk leaves out replicas whose loads are unknown, and finds none if there are no others', () => {
+  const known: ReplicaLoad = { name: 'S2', weight: 1, load: 0, concurrency: 1, hasRoom: true };
+  const loadOf = (name: string): ReplicaLoad | undefined => (name === 'S2' ? known : undefined);
+  const total = { load: 0, weight: 1 };
+  const { replica, candidates } = walk(['S1', 'S2'], loadOf, total, 1.5);
+  expect([replica, candidates.map(({ name }) => name)]).toEqual(['S2', ['S2']]);
+  expect(walk(['S1'], loadOf, total, 1.5)).toEqual({ replica: undefined, candidates: [] });
+});

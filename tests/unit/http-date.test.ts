@@ -19,6 +19,20 @@ describe('an HTTP-date', () => {
     expect(parseHttpDate(text, now)).toBe(expected);
   });
 
+  it.each(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'])(
+    'is parsed in %s',
+    (month) => {
+      const expected = Date.parse(`06 ${month} 1994 08:49:37 GMT`);
+      expect(parseHttpDate(`Sun, 06 ${month} 1994 08:49:37 GMT`, now)).toBe(expected);
+      expect(parseHttpDate(`Sunday, 06-${month}-94 08:49:37 GMT`, now)).toBe(expected);
+      expect(parseHttpDate(`Sun ${month}  6 08:49:37 1994`, now)).toBe(expected);
+    },
+  );
+
+  it('does not exist on day 0 of a month', () => {
+    expect(parseHttpDate('Sun, 00 Nov 1994 08:49:37 GMT', now)).toBeUndefined();
+  });
+
   it.each([
     ['26', 2026],
     ['27', 2027],

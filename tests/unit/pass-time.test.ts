@@ -27,3 +27,30 @@ it('shifts remembered times if the clock of Redis was set, and leaves them other
   expect(pass(500, 500)?.since).toBe(redis - 300);
   expect(pass(3_600_000, 500)?.since).toBe(redis - 300 + 3_599_500);
 });
+
+it('takes up to half a second for an error of measurement', () => {
+  for (const [setByMs, movedMs] of [
+    [500, 0],
+    [501, 501],
+    [-500, 0],
+    [-501, -501],
+  ] as const) {
+    let redis = 1000;
+    const time = new PassTime({ now: () => redis }, () => 0);
+    time.begin(new Map());
+    redis += setByMs;
+    const { now, memory } = time.begin(new Map([['S1', lost(700)]]));
+    expect([now, memory.get('S1')?.since]).toEqual([redis, 700 + movedMs]);
+  }
+});
+
+it('compares with the clock of its own process, and shifts no time that is not there', () => {
+  let redis = 1000;
+  const time = new PassTime({ now: () => redis });
+  const { lostAt: _, ...ready } = lost(700);
+  time.begin(new Map());
+  redis += 3_600_000;
+  const moved = time.begin(new Map([['S1', ready]])).memory.get('S1');
+  expect(moved?.since).toBeGreaterThan(3_500_000);
+  expect(moved).not.toHaveProperty('lostAt');
+});

@@ -74,6 +74,33 @@ describe('a request with a key', () => {
     expect(placement.place('k', free)).toMatchObject({ replica: last, spilledFrom: owner });
   });
 
+  it('goes to the owner while that is below its cap, although it has more than its slots', () => {
+    const { ring, placement, tell } = world();
+    const [owner = '', ...others] = ring.successors('k');
+    for (const name of others) tell(name, 20);
+    tell(owner, 20);
+    expect(placement.place('k', free)).toEqual({
+      key: 'k',
+      replica: owner,
+      spilledFrom: undefined,
+      maySpill: true,
+    });
+  });
+
+  it('goes nowhere on an empty ring', () => {
+    const { placement } = world({ weights: [] });
+    expect(placement.place('k', free)).toBeUndefined();
+    expect(placement.place('k', { ...free, ordered: true })).toBeUndefined();
+    expect(placement.place('k', { ...free, hasRandomKey: true })).toBeUndefined();
+    expect(placement.placeAnywhere()).toBeUndefined();
+  });
+
+  it('is explained by loads that are read for that', async () => {
+    const { placement, asked } = world();
+    await placement.explain('k');
+    expect(asked).toEqual([['S1', 'S2', 'S3']]);
+  });
+
   it.each([
     ['AFFINITY=strict', 'strict', free],
     ['Ringpost-Affinity: strict', 'loose', { ...free, affinity: 'strict' }],
@@ -239,13 +266,32 @@ describe('a request with a random key', () => {
     );
     const { placement, tell } = world({ random: () => second ?? '' });
     tell(ring.owner('k') ?? '', 100);
-    expect(placement.place('k', random)?.replica).toBe(ring.owner('k'));
+    expect(placement.place('k', random)).toEqual({
+      key: 'k',
+      replica: ring.owner('k'),
+      spilledFrom: undefined,
+      maySpill: false,
+    });
+  });
+
+  it('goes to an idle one of two replicas if the other has a single request', () => {
+    const { ring, placement, tell } = world({ weights: [1, 1], random: () => second });
+    const keys = Array.from({ length: 200 }, (_, at) => String(at));
+    const second = keys.find((key) => ring.owner(key) !== ring.owner('k')) ?? '';
+    tell(ring.owner('k') ?? '', 1);
+    tell(ring.owner(second) ?? '', 0);
+    expect(placement.place('k', random)).toMatchObject({ key: second, replica: ring.owner(second) });
+  });
+
+  it('is a new random key if the request may go anywhere', () => {
+    const { ring, placement } = world({ random: () => 'some key' });
+    expect(placement.placeAnywhere()).toMatchObject({ key: 'some key', replica: ring.owner('some key') });
   });
 
   it('goes to the owner of its key on an assignment ring, whatever the load', () => {
     const { ring, placement, tell } = world({ parameters: defaultParameters('assignment') });
     for (let key = 100_000; key < 100_300; key += 1) {
-      tell(ring.owner(String(key)) ?? '', 500);
+      for (const name of ['S1', 'S2', 'S3']) tell(name, name === ring.owner(String(key)) ? 500 : 0);
       expect(placement.place(String(key), random)?.replica).toBe(ring.owner(String(key)));
     }
   });

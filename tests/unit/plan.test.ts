@@ -67,9 +67,30 @@ describe('plan', () => {
     const running = observed({ desired: members, leases, instances, ring });
     const before = plan(running, new Map(), new Map(), limited, 1000);
     expect(lines(before)).toEqual([]);
+    expect(before.memory.get('S2')?.reason).toBeUndefined();
     const dead = observed({ desired: members, leases: new Map([['S1', lease(1)]]), ring });
     const after = plan(dead, before.memory, new Map([['S2', 'killed by SIGKILL']]), limited, 2000);
     expect(lines(after)).toEqual([]);
+  });
+
+  it('rolls workers out although a replica beyond MAX_REPLICAS is not ready', () => {
+    const world = observed({
+      desired: desired('S1', 'S2'),
+      leases: new Map([['S1', lease(1)]]),
+      ring: new Map([['S1', 1]]),
+      instances: [{ name: 'S1', generation: 1, id: '1', outdated: true }],
+    });
+    const limited = { ...settings, maxReplicas: 1 };
+    expect(lines(plan(world, new Map(), new Map(), limited, 0))).toEqual([
+      'standby S1: it was started from another configuration',
+    ]);
+  });
+
+  it('lets an idle replica be if none is to sleep', () => {
+    const idle = { ...lease(1), idle: { since: 0, remembers: false } };
+    const leases = new Map([['S1', idle]]);
+    const world = observed({ desired: desired('S1'), leases, ring: new Map([['S1', 1]]) });
+    expect(lines(plan(world, new Map(), new Map(), settings, 60_000))).toEqual([]);
   });
 
   it('does nothing if all is as desired', () => {
@@ -315,6 +336,9 @@ describe('plan', () => {
     const deaths = new Map([['S1', 'killed by SIGKILL']]);
     const first = plan(world, remember({ failures: 2 }), deaths, renaming, 100);
     expect(lines(first)).toEqual(['replace S1 by S7: killed by SIGKILL']);
+    expect(first.memory.get('S7')).toMatchObject({ generation: 0, since: 100 });
+    const unexplained = plan(world, remember({ state: 'lost', dead: true }), new Map(), renaming, 100);
+    expect(lines(unexplained)).toEqual(['replace S1 by S7: its worker ended']);
     const replaced = observed({
       desired: desired('S7'),
       retired: new Map([['S1', 100]]),
@@ -387,10 +411,15 @@ describe('plan', () => {
       .fn<() => string>()
       .mockReturnValueOnce('S2')
       .mockReturnValueOnce('S3')
+      .mockReturnValueOnce('S6')
       .mockReturnValueOnce('S4')
       .mockReturnValueOnce('S4')
       .mockReturnValueOnce('S5');
-    const world = observed({ desired: desired('S1', 'S2'), retired: new Map([['S3', 0]]) });
+    const world = observed({
+      desired: desired('S1', 'S2'),
+      retired: new Map([['S3', 0]]),
+      instances: [{ name: 'S6', generation: 1, id: '6', outdated: false }],
+    });
     const status = { state: 'ready', since: 0, generation: 1, failures: 0 } as const;
     const both: Memory = new Map([
       ['S1', status],

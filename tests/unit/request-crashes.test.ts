@@ -25,6 +25,12 @@ describe('the crashes that a job carries', () => {
     );
   });
 
+  it('are written as the death and the order of starts, and a missing order counts as the first', () => {
+    expect(formatCrashes([crash(7, 2), crash(8)])).toBe('7.2,8.1');
+    expect(parseCrashes('7.2.9,8')).toEqual([crash(7, 2), crash(8, 0)]);
+    expect(parseCrashes('.3')).toEqual([{ death: '', startOrder: 3 }]);
+  });
+
   it('are none for a job without the field', () => {
     expect([parseCrashes(null), parseCrashes(undefined), parseCrashes('')]).toEqual([[], [], []]);
   });
@@ -55,12 +61,17 @@ describe('a suspect', () => {
   it('comes first among those that run alone if it started last', () => {
     const suspects = [[crash(1, 9), crash(2, 1)], [crash(1, 1), crash(2, 3)], [crash(2, 2)]];
     expect(suspects.toSorted(byLastStart).map((crashes) => crashes.at(-1)?.startOrder)).toEqual([3, 2, 1]);
+    const first = [crash(1, 1)];
+    expect([byLastStart([], first), byLastStart(first, []), byLastStart([], [])]).toEqual([1, -1, 0]);
   });
 
   it('keeps the crashes that a poison request did not cause, and at least one', () => {
     const poison = [crash(1), crash(2), crash(3)];
     expect(withoutCrashesOf([crash(1), crash(2)], poison)).toEqual([crash(2)]);
     expect(withoutCrashesOf([crash(7), crash(1), crash(8)], poison)).toEqual([crash(7), crash(8)]);
+    expect(withoutCrashesOf([crash(7), crash(1)], poison)).toEqual([crash(7)]);
+    expect(withoutCrashesOf([crash(1)], poison)).toEqual([crash(1)]);
+    expect(withoutCrashesOf([], poison)).toEqual([]);
     fc.assert(
       fc.property(fc.array(anyCrash, { minLength: 1 }), fc.array(anyCrash), (crashes, other) => {
         const left = withoutCrashesOf(crashes, other);

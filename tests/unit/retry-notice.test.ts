@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseJob } from '#shared/contract/job.ts';
-import { encodeRetryNotice, parseRetryNotice } from '#shared/contract/retry-notice.ts';
+import { encodeRetryNotice, isReselection, parseRetryNotice } from '#shared/contract/retry-notice.ts';
 import type { RetryNotice } from '#shared/contract/retry-notice.ts';
 import { reselectionTerms, withoutReselection } from '../../gateway/dispatch/reselection.ts';
 
@@ -31,6 +31,23 @@ describe('a notice of a retry', () => {
   ])('is ignored: %s', (_, text) => {
     expect(parseRetryNotice(text)).toBeUndefined();
   });
+});
+
+it.each(['strict', 'loose', 'random'])('a replica can be selected anew with the affinity %s', (affinity) => {
+  expect(isReselection({ key: 'k', affinity })).toBe(true);
+});
+
+it.each([
+  undefined,
+  null,
+  'k',
+  [],
+  {},
+  { key: 1, affinity: 'loose' },
+  { key: 'k' },
+  { key: 'k', affinity: '' },
+])('no replica can be selected anew by %j', (value) => {
+  expect(isReselection(value)).toBe(false);
 });
 
 describe('a job says how its replica is selected anew', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { problemReply } from '#shared/contract/problem.ts';
-import { retryAfterMs, retryAt } from '#shared/contract/retry.ts';
+import { mayRetry, retryAfterMs, retryAt } from '#shared/contract/retry.ts';
 
 const job = { redelivery: 'safe', attempts: 3, deadline: 100_000 } as const;
 const answer = (status: number, ...headers: string[]) => ({ status, headers, body: Buffer.alloc(0) });
@@ -33,6 +33,34 @@ describe('an answer that may change the next time', () => {
   ] as const)('is final if %s', (_, reply, { attempts, ...rest }, attempt) => {
     const given = attempts === undefined ? rest : { ...rest, attempts };
     expect(retryAt(reply, given, attempt, 0, 0)).toBeUndefined();
+  });
+});
+
+describe('whether an answer could lead to another attempt', () => {
+  it.each(['reply_timeout', 'reply_too_large', 'worker_died'] as const)(
+    'is no for the problem %s, with which a retry is no use',
+    (problem) => {
+      expect(mayRetry({ status: 504, problem }, job)).toBe(false);
+      expect(retryAt({ ...answer(504), problem }, job, 1, 0, 0)).toBeUndefined();
+    },
+  );
+
+  it('is yes for another problem, or none', () => {
+    expect(mayRetry({ status: 503, problem: 'no_replica' }, job)).toBe(true);
+    expect(mayRetry({ status: 503 }, job)).toBe(true);
+  });
+
+  it.each([
+    ['the status is no passing one', { status: 500 }, job],
+    ['one attempt was asked for', { status: 503 }, { ...job, attempts: 1 }],
+    ['no attempts were asked for', { status: 503 }, { redelivery: 'safe' }],
+    ['the request may not be repeated', { status: 503 }, { ...job, redelivery: 'never' }],
+  ] as const)('is no if %s', (_, reply, of) => {
+    expect(mayRetry(reply, of)).toBe(false);
+  });
+
+  it('is yes if two attempts were asked for', () => {
+    expect(mayRetry({ status: 503 }, { redelivery: 'safe', attempts: 2 })).toBe(true);
   });
 });
 

@@ -1,0 +1,156 @@
+/** A mutant that no test kills, and need not. */
+export interface Accepted {
+  readonly file: string;
+  /** The line of the source in which the change starts, without indentation. */
+  readonly line: string;
+  /** The change as it is reported, or `*` for each change of the line. */
+  readonly change: string;
+  readonly reason: string;
+}
+
+export const accepted: readonly Accepted[] = [
+  {
+    file: 'gateway/load/placement.ts',
+    line: 'if (own?.hasRoom && own.load < floorOf(own)) return toOwner;',
+    change: 'own?.hasRoom && own.load < floorOf(own) → false',
+    reason: 'it only saves the walk, which selects the owner too',
+  },
+  {
+    file: 'gateway/load/placement.ts',
+    line: 'if (own?.hasRoom && own.load < floorOf(own)) return toOwner;',
+    change: '?. → .',
+    reason: 'the owner of a key is in the ring, so its load is known',
+  },
+  {
+    file: 'gateway/load/placement.ts',
+    line: 'if (one === undefined || one === 0) return toFirst;',
+    change: 'one === undefined || one === 0 → false',
+    reason: 'it only saves a random key: no load is below 0, or below an unknown one',
+  },
+  {
+    file: 'gateway/load/placement.ts',
+    line: 'if (one === undefined || one === 0) return toFirst;',
+    change: '|| → &&',
+    reason: 'as above',
+  },
+  {
+    file: 'gateway/controller/pass-time.ts',
+    line: 'this.#last === undefined ? 0 : Math.round(now - this.#last.now - (local - this.#last.local));',
+    change: '0 → 1',
+    reason: '1 ms is below the tolerance, as 0 is',
+  },
+  {
+    file: 'gateway/controller/plan.ts',
+    line: 'const after = sleep?.generation ?? -1;',
+    change: '1 → 2',
+    reason: 'all generations are greater than either',
+  },
+  {
+    file: 'gateway/controller/replica-steps.ts',
+    line: 'return own.length > 0 && isReplaceable(name, observed, statuses) ? own : [];',
+    change: '> → >=',
+    reason: 'without such a worker the result is empty either way',
+  },
+  {
+    file: 'gateway/controller/replica-steps.ts',
+    line: 'const lostMs = status.lostAt === undefined ? 0 : now - status.lostAt;',
+    change: 'status.lostAt === undefined → false',
+    reason: 'NaN is not more than FAILOVER_MS, as 0 is not',
+  },
+  {
+    file: 'shared/contract/http-date.ts',
+    line: "const { year = '' } = parts;",
+    change: "'' → 'mutant'",
+    reason: 'each form has a year',
+  },
+  {
+    file: 'shared/contract/http-date.ts',
+    line: "const monthIndex = months.indexOf(parts['month'] ?? '');",
+    change: "'' → 'mutant'",
+    reason: 'each form has a month',
+  },
+  {
+    file: 'shared/contract/http-date.ts',
+    line: 'const exists = new Date(date.getTime() - second * 1000).getUTCMonth() === monthIndex;',
+    change: '* → /',
+    reason: 'anything between 0 and a day leads back from a leap second at the end of a month',
+  },
+  {
+    file: 'shared/contract/http-date.ts',
+    line: 'const exists = new Date(date.getTime() - second * 1000).getUTCMonth() === monthIndex;',
+    change: '1000 → 1001',
+    reason: 'as above',
+  },
+  {
+    file: 'gateway/controller/observed-replica.ts',
+    line: 'if (groups === undefined) {',
+    change: 'groups === undefined → true',
+    reason: 'it only groups the workers again',
+  },
+  {
+    file: 'gateway/controller/observed-replica.ts',
+    line: 'byName.set(instances, groups);',
+    change: 'byName.set(instances, groups); → ;',
+    reason: 'as above',
+  },
+  {
+    file: 'gateway/controller/observed-replica.ts',
+    line: 'const isOld = instance.generation <= (restarts.get(instance.name)?.generation ?? -1);',
+    change: '1 → 2',
+    reason: 'all generations are greater than either',
+  },
+  {
+    file: 'gateway/controller/observed-replica.ts',
+    line: "return hasHeir(name, observed) && observed.paused.has(observed.heirs.get(name) ?? '');",
+    change: "'' → 'mutant'",
+    reason: 'a replica with an heir has one',
+  },
+  {
+    file: 'gateway/controller/sleep-steps.ts',
+    line: "return cause === undefined || isLeft || isLeaving ? [] : [{ do: 'start', name, cause }];",
+    change: '|| → &&',
+    reason: 'a worker that is left and does not leave is retired before',
+  },
+  {
+    file: 'gateway/controller/sleep-steps.ts',
+    line: 'const generation = ownLease(name, observed)?.generation ?? 0;',
+    change: '0 → 1',
+    reason: 'a replica that is idle has a lease',
+  },
+  {
+    file: 'gateway/controller/sleep-steps.ts',
+    line: 'const isOnly = own.length === 1 && own[0]?.generation === lease.generation && !own[0].outdated;',
+    change: '?. → .',
+    reason: 'there is one',
+  },
+  {
+    file: 'gateway/controller/sleep-steps.ts',
+    line: 'const isGrowing = (observed.slowStarts.get(name)?.tenths ?? 10) < 10;',
+    change: '10 → 11',
+    reason: 'neither is below 10',
+  },
+  {
+    file: 'shared/contract/retry.ts',
+    line: 'const { attempts: maxAttempts = 1, deadline } = job;',
+    change: '1 → 2',
+    reason: 'mayRetry refuses a job without attempts',
+  },
+  {
+    file: 'shared/contract/retry.ts',
+    line: 'if (!mayRetry({ ...(problem === undefined ? {} : { problem }), status }, job)) return undefined;',
+    change: 'problem === undefined → false',
+    reason: 'a problem that is undefined is none',
+  },
+  {
+    file: 'shared/contract/request-crashes.ts',
+    line: "const [death = '', startOrder] = crash.split('.', 2);",
+    change: "'' → 'mutant'",
+    reason: 'a text that is split has a first part',
+  },
+  {
+    file: 'shared/contract/request-crashes.ts',
+    line: "const [death = '', startOrder] = crash.split('.', 2);",
+    change: '2 → 3',
+    reason: 'a third part is not read',
+  },
+];
