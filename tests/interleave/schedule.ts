@@ -6,14 +6,14 @@ import type { Pick } from './choices.ts';
 import { Cluster, leaseMs } from './cluster.ts';
 import type { RealRedis } from './floor/real-redis.ts';
 import { pendingImmediates, real, resetRandom } from './floor/node-globals.ts';
-import { simDisk } from './floor/sim-disk.ts';
+import { simDisk, traceFolder } from './floor/sim-disk.ts';
 import { forgetProcesses } from './floor/sim-process.ts';
 import { SimRedis } from './floor/sim-redis.ts';
 import type { Link } from './floor/sim-redis.ts';
 import { startMs, virtualClock } from './floor/virtual-clock.ts';
 import type { VirtualScripts } from './floor/virtual-scripts.ts';
 import { Faults } from './faults.ts';
-import { faultsAtRest, faultsOf } from './oracles.ts';
+import { faultsAtRest, faultsOf, faultsOfHistory } from './oracles.ts';
 import { Stage } from './stage.ts';
 import type { Scenario } from './stage.ts';
 import { runOutcomes, Traffic } from './traffic.ts';
@@ -32,6 +32,7 @@ export interface Step {
 export interface Outcome {
   /** What is wrong; undefined if nothing is. */
   readonly failure: string | undefined;
+  readonly alsoWrong: readonly string[];
   readonly choices: readonly number[];
   readonly trace: readonly string[];
   readonly world: string;
@@ -130,7 +131,7 @@ class Schedule {
       redis: this.#redis,
       replicas,
       gateways,
-      settings,
+      settings: { ...settings, PROTOCOL_TRACE: traceFolder },
       handlerOf: (replica, generation, process) => this.#traffic.handlerOf(replica, generation, process),
       killDelayMs: () =>
         scenario?.killDelayMs ?? [0, 2 * leaseMs, 5 * leaseMs][choices.draw(3, this.#habits.pickDelay)] ?? 0,
@@ -157,9 +158,11 @@ class Schedule {
       this.#wrong.push(error instanceof Error ? error.message : String(error));
     }
     for (const process of cluster.processes) cluster.kill(process, false);
+    this.#wrong.push(...faultsOfHistory(simDisk.traced));
     this.#floor.redis = undefined;
     return {
       failure: this.#wrong[0],
+      alsoWrong: this.#wrong.slice(1),
       choices: choices.made,
       trace: this.#trace,
       world: world.name,
@@ -353,7 +356,10 @@ class Schedule {
         run: async () => {
           run.superseded = await this.#isSuperseded(run);
           const outcome = runOutcomes[this.#choices.draw(runOutcomes.length, rarely(0.15))];
-          run.finish(outcome ?? 'answers');
+          if (outcome === 'kills its worker') {
+            this.#note(`FAULT: run ${run.n} kills ${run.process.name}`);
+            cluster.kill(run.process, true);
+          } else run.finish(outcome ?? 'answers');
         },
       });
     return steps;
