@@ -107,6 +107,7 @@ class Schedule {
   #turnMs = 0;
   /** Whether clients send requests. */
   #open = false;
+  #paced = false;
 
   constructor(floor: Floorboards, choices: Choices, habits: Habits, traced: boolean) {
     this.#floor = floor;
@@ -146,6 +147,7 @@ class Schedule {
       passTime: () => this.#passTime(),
       stall: (ms) => this.#stall(ms),
     });
+    this.#paced = world.paced ?? false;
     for (const { kind, key } of world.requests) this.#traffic.add(kind, key);
     try {
       await this.#boot(cluster);
@@ -333,7 +335,8 @@ class Schedule {
   #ownSteps(cluster: Cluster): Step[] {
     const traffic = this.#traffic;
     const steps: Step[] = [];
-    const next = this.#open ? traffic.requests.find(({ state }) => state === 'unsent') : undefined;
+    const maySend = this.#open && !(this.#paced && traffic.requests.some(({ state }) => state === 'waiting'));
+    const next = maySend ? traffic.requests.find(({ state }) => state === 'unsent') : undefined;
     const gateways = cluster.gateways.filter(({ process }) => process.state === 'running');
     const gateway = gateways[(next?.n ?? 0) % Math.max(1, gateways.length)];
     if (next !== undefined && gateway !== undefined)
