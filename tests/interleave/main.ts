@@ -1,4 +1,6 @@
 /** Runs schedules of the whole system in one process: `npm run interleave -- --minutes 10 --seed 1`. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { guards } from './guards.ts';
@@ -17,6 +19,10 @@ const { values } = parseArgs({
     /** The name of a guard that is taken out: a seed has to fail. */
     guard: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    /** The distance from one seed to the next. */
+    step: { type: 'string', default: '1' },
+    /** So many processes share the seeds. Each has its own Redis, and uses about one core. */
+    jobs: { type: 'string', default: '1' },
     replay: { type: 'string' },
     /** Plays the scenarios: all of them, or with `--guard` that of the guard, with each step. */
     scenarios: { type: 'boolean', default: false },
@@ -32,7 +38,8 @@ const shrunkOfKind = 1;
 const harness = await Harness.start();
 let failed = 0;
 try {
-  if (values.scenarios) await playScenarios();
+  if (Number(values.jobs) > 1) await runInJobs(Number(values.jobs));
+  else if (values.scenarios) await playScenarios();
   else if (values.replay === undefined) await runSeeds();
   else await replay(values.replay);
 } finally {
@@ -63,6 +70,7 @@ async function playScenarios(): Promise<void> {
     const putBack = harness.without(guardOf(guard));
     const broken = await harness.play(scenario, traced);
     putBack();
+    if (traced) print(broken.alsoWrong.join('\n'));
     if (traced) print([...sound.trace, `--- without ${guard}`, ...broken.trace].join('\n'));
     if (sound.failure !== undefined || broken.failure === undefined) failed += 1;
     print(`${scenario.name}: ${sound.failure ?? 'no failure'}`);
@@ -96,15 +104,30 @@ async function replayQuietly(file: string): Promise<void> {
   print(`${file}: ${failure ?? 'no failure'}`);
 }
 
+/** Has other processes run the seeds. */
+async function runInJobs(jobs: number): Promise<void> {
+  const ends = Array.from({ length: jobs }, async (_, at) => {
+    const seed = String(Number(values.seed) + at);
+    const shares = ['--jobs', '1', '--seed', seed, '--step', String(jobs)];
+    // What comes last counts.
+    const args = [...process.argv.slice(1), ...shares];
+    const [code] = (await once(spawn(process.execPath, args, { stdio: 'inherit' }), 'exit')) as [
+      number | null,
+    ];
+    if (code !== 0) failed += 1;
+  });
+  await Promise.all(ends);
+}
+
 async function runSeeds(): Promise<void> {
   const began = real.now();
   const until = began + Number(values.minutes) * 60_000;
   const kinds = new Map<string, number>();
   let [schedules, commands, faults] = [0, 0, 0];
-  const first = Number(values.seed);
+  const [first, step] = [Number(values.seed), Number(values.step)];
   const guard = values.guard === undefined ? undefined : guardOf(values.guard);
   if (guard !== undefined) harness.without(guard);
-  for (let seed = first; seed < first + Number(values.seeds) && real.now() < until; seed += 1) {
+  for (let seed = first; seed < first + Number(values.seeds) && real.now() < until; seed += step) {
     const outcome = await harness.runSeed(seed);
     schedules += 1;
     commands += outcome.executed;

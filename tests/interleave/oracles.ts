@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TracedEvent } from '#shared/trace/protocol-event.ts';
+import { HistoryChecker, violationLine } from '../history/check-history.ts';
 import type { Cluster } from './cluster.ts';
 import { runIn } from './floor/sim-process.ts';
 import type { SimRedis } from './floor/sim-redis.ts';
@@ -31,6 +33,18 @@ export async function faultsOf(traffic: Traffic, cluster: Cluster): Promise<stri
   const shared = traffic.runs.filter(({ of }) => of === -1);
   if (shared.length > 1) faults.push(`the requests of one idempotency key ran ${shared.length} times`);
   return [...faults, ...faultsOfOrder(traffic)];
+}
+
+/** @returns which rules of `docs/protocol-trace.md` the protocol trace of a schedule does not meet. */
+export function faultsOfHistory(
+  traced: readonly { readonly source: string; readonly line: string }[],
+): string[] {
+  const checker = new HistoryChecker();
+  for (const { source, line } of traced) {
+    // Only traces write them.
+    checker.add({ ...(JSON.parse(line) as TracedEvent), source });
+  }
+  return checker.end().violations.map((violation) => `the protocol trace breaks ${violationLine(violation)}`);
 }
 
 /** Requests in order begin in the order in which one gateway has taken them. */

@@ -6,14 +6,14 @@ import type { Pick } from './choices.ts';
 import { Cluster, leaseMs } from './cluster.ts';
 import type { RealRedis } from './floor/real-redis.ts';
 import { pendingImmediates, real, resetRandom } from './floor/node-globals.ts';
-import { simDisk } from './floor/sim-disk.ts';
+import { simDisk, traceFolder } from './floor/sim-disk.ts';
 import { forgetProcesses } from './floor/sim-process.ts';
 import { SimRedis } from './floor/sim-redis.ts';
 import type { Link } from './floor/sim-redis.ts';
 import { startMs, virtualClock } from './floor/virtual-clock.ts';
 import type { VirtualScripts } from './floor/virtual-scripts.ts';
 import { Faults } from './faults.ts';
-import { faultsAtRest, faultsOf } from './oracles.ts';
+import { faultsAtRest, faultsOf, faultsOfHistory } from './oracles.ts';
 import { Stage } from './stage.ts';
 import type { Scenario } from './stage.ts';
 import { runOutcomes, Traffic } from './traffic.ts';
@@ -32,6 +32,7 @@ export interface Step {
 export interface Outcome {
   /** What is wrong; undefined if nothing is. */
   readonly failure: string | undefined;
+  readonly alsoWrong: readonly string[];
   readonly choices: readonly number[];
   readonly trace: readonly string[];
   readonly world: string;
@@ -106,6 +107,7 @@ class Schedule {
   #turnMs = 0;
   /** Whether clients send requests. */
   #open = false;
+  #paced = false;
 
   constructor(floor: Floorboards, choices: Choices, habits: Habits, traced: boolean) {
     this.#floor = floor;
@@ -130,7 +132,7 @@ class Schedule {
       redis: this.#redis,
       replicas,
       gateways,
-      settings,
+      settings: { ...settings, PROTOCOL_TRACE: traceFolder },
       handlerOf: (replica, generation, process) => this.#traffic.handlerOf(replica, generation, process),
       killDelayMs: () =>
         scenario?.killDelayMs ?? [0, 2 * leaseMs, 5 * leaseMs][choices.draw(3, this.#habits.pickDelay)] ?? 0,
@@ -145,6 +147,7 @@ class Schedule {
       passTime: () => this.#passTime(),
       stall: (ms) => this.#stall(ms),
     });
+    this.#paced = world.paced ?? false;
     for (const { kind, key } of world.requests) this.#traffic.add(kind, key);
     try {
       await this.#boot(cluster);
@@ -157,9 +160,11 @@ class Schedule {
       this.#wrong.push(error instanceof Error ? error.message : String(error));
     }
     for (const process of cluster.processes) cluster.kill(process, false);
+    this.#wrong.push(...faultsOfHistory(simDisk.traced));
     this.#floor.redis = undefined;
     return {
       failure: this.#wrong[0],
+      alsoWrong: this.#wrong.slice(1),
       choices: choices.made,
       trace: this.#trace,
       world: world.name,
@@ -330,7 +335,8 @@ class Schedule {
   #ownSteps(cluster: Cluster): Step[] {
     const traffic = this.#traffic;
     const steps: Step[] = [];
-    const next = this.#open ? traffic.requests.find(({ state }) => state === 'unsent') : undefined;
+    const maySend = this.#open && !(this.#paced && traffic.requests.some(({ state }) => state === 'waiting'));
+    const next = maySend ? traffic.requests.find(({ state }) => state === 'unsent') : undefined;
     const gateways = cluster.gateways.filter(({ process }) => process.state === 'running');
     const gateway = gateways[(next?.n ?? 0) % Math.max(1, gateways.length)];
     if (next !== undefined && gateway !== undefined)
@@ -353,7 +359,10 @@ class Schedule {
         run: async () => {
           run.superseded = await this.#isSuperseded(run);
           const outcome = runOutcomes[this.#choices.draw(runOutcomes.length, rarely(0.15))];
-          run.finish(outcome ?? 'answers');
+          if (outcome === 'kills its worker') {
+            this.#note(`FAULT: run ${run.n} kills ${run.process.name}`);
+            cluster.kill(run.process, true);
+          } else run.finish(outcome ?? 'answers');
         },
       });
     return steps;

@@ -3,7 +3,7 @@ import type { SimProcess } from './floor/sim-process.ts';
 import type { SimRedis } from './floor/sim-redis.ts';
 import { virtualClock } from './floor/virtual-clock.ts';
 import type { Step } from './schedule.ts';
-import type { Run, RunOutcome, Traffic } from './traffic.ts';
+import type { Run, Traffic } from './traffic.ts';
 import type { World } from './worlds.ts';
 
 /** A schedule that is written down, and that no change of the protocol's calls moves. */
@@ -82,7 +82,7 @@ export class Stage {
   }
 
   /** Ends a run that has begun. */
-  end(n: number, outcome: RunOutcome): void {
+  end(n: number, outcome: Parameters<Run['finish']>[0]): void {
     const run = this.runs[n];
     if (run === undefined) throw new Error(`there is no run ${n}`);
     this.#options.note(`run ${n} ${outcome}`);

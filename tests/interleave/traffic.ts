@@ -46,11 +46,11 @@ export interface Run {
   readonly aborted: () => boolean;
   /** Another worker had taken the lease before this run ended. */
   superseded: boolean;
-  finish: (outcome: RunOutcome) => void;
+  finish: (outcome: Exclude<RunOutcome, 'kills its worker'>) => void;
 }
 
 /** How a handler ends a run. */
-export const runOutcomes = ['answers', 'throws', 'is unavailable'] as const;
+export const runOutcomes = ['answers', 'throws', 'is unavailable', 'kills its worker'] as const;
 export type RunOutcome = (typeof runOutcomes)[number];
 
 /** What clients send, what handlers run, and what the clients are told. */

@@ -9,6 +9,8 @@ export interface World {
   readonly replicas: number;
   readonly gateways: number;
   readonly settings: Readonly<Record<string, string>>;
+  /** A client sends only when all requests before its own are answered. */
+  readonly paced?: boolean;
   readonly requests: readonly { readonly kind: Kind; readonly key: string }[];
 }
 
@@ -40,9 +42,11 @@ export function drawWorld(choices: Choices): World {
     // The hash key is a part of the scope of an idempotency key.
     return { kind, key: kind.shared ? 'a' : (['a', 'b', 'c'][choices.draw(3)] ?? 'a') };
   });
+  const paced = choices.draw(2, rarely(0.3)) === 1;
   const shown = requests.map(({ kind: { name }, key }) => `${name}:${key}`);
   return {
-    name: `${gateways} gateways, ${replicas} replicas, respawn ${respawn}, ${shown.join(' ')}`,
+    name: `${gateways} gateways, ${replicas} replicas, respawn ${respawn}, ${paced ? 'paced, ' : ''}${shown.join(' ')}`,
+    paced,
     replicas,
     gateways,
     requests,

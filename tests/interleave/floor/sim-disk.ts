@@ -7,7 +7,17 @@ const tmpfs = 0x01021994;
 /** No file of the system has such a number. */
 const firstNumber = 1_000_000;
 
+/** Where the processes of a schedule write their protocol traces. */
+export const traceFolder = `${simFolder}/trace`;
+
+/** A line of a protocol trace. */
+interface Traced {
+  readonly source: string;
+  readonly line: string;
+}
+
 interface File {
+  readonly path: string;
   text: string;
   mtimeMs: number;
 }
@@ -17,6 +27,8 @@ export class SimDisk {
   readonly #files = new Map<string, File>();
   readonly #open = new Map<number, File>();
   #opened = firstNumber;
+  /** What all processes have traced, in the order in which it happened. */
+  readonly traced: Traced[] = [];
 
   /** Whether it has what a call of `node:fs` is about. @param first the first argument of the call. */
   has(first: unknown): boolean {
@@ -27,12 +39,7 @@ export class SimDisk {
     this.#files.clear();
     this.#open.clear();
     this.#opened = firstNumber;
-  }
-
-  /** @returns the texts of the files whose names begin like this, by name. */
-  texts(prefix: string): ReadonlyMap<string, string> {
-    const found = [...this.#files].filter(([path]) => path.startsWith(prefix));
-    return new Map(found.map(([path, { text }]) => [path, text]));
+    this.traced.length = 0;
   }
 
   /** The functions of `node:fs` that the code under test calls. */
@@ -44,7 +51,7 @@ export class SimDisk {
       const creates = typeof flags === 'string' && flags.includes('x');
       if (creates && known !== undefined) throw failure('EEXIST', path);
       if (!creates && known === undefined) throw failure('ENOENT', path);
-      const file = known ?? { text: '', mtimeMs: virtualClock.nowMs };
+      const file = known ?? { path, text: '', mtimeMs: virtualClock.nowMs };
       this.#files.set(path, file);
       this.#opened += 1;
       this.#open.set(this.#opened, file);
@@ -53,6 +60,10 @@ export class SimDisk {
     closeSync: (fd: number) => void this.#open.delete(fd),
     writeSync: (fd: number, text: string) => {
       const file = this.#file(fd);
+      if (file.path.startsWith(traceFolder)) {
+        this.traced.push({ source: file.path, line: text });
+        return text.length;
+      }
       file.text += text;
       file.mtimeMs = virtualClock.nowMs;
       return text.length;

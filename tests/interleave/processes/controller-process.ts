@@ -4,6 +4,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
+import { openTrace } from '#shared/store/trace/open-trace.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { Reconciler } from '../../../gateway/controller/reconciler.ts';
 import type { Driver } from '../../../gateway/drivers/driver.ts';
@@ -24,8 +25,12 @@ export function startController(
   log: Logger,
 ): RunningController {
   const { namespace } = config;
+  const trace = openTrace(config.protocolTrace, 'controller', name);
   const open = (use: string): Connection =>
-    openConnection({ url: 'redis://sim', namespace, name: `controller:${name}:${use}`, use: 'patient' }, log);
+    openConnection(
+      { url: 'redis://sim', namespace, name: `controller:${name}:${use}`, use: 'patient', trace },
+      log,
+    );
   const connection = open('commands');
   const store = new RingStore(connection, log);
   const heirs = new HeirStore(connection, store, log);

@@ -13,6 +13,7 @@ import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
+import { openTrace } from '#shared/store/trace/open-trace.ts';
 import { accept } from '../../../gateway/async/accept.ts';
 import { Cancellation } from '../../../gateway/async/cancellation.ts';
 import { CallbackMacs } from '../../../gateway/callbacks/callback-macs.ts';
@@ -51,8 +52,9 @@ export interface RunningGateway {
 /** Composes and starts a gateway, as `createGateway` does. */
 export function startGateway(config: GatewayConfig, name: string, log: Logger): RunningGateway {
   const { namespace } = config;
+  const trace = openTrace(config.protocolTrace, 'gateway', name);
   const open = (what: string, use: ConnectionUse): Connection =>
-    openConnection({ url: 'redis://sim', namespace, name: `gateway:${name}:${what}`, use }, log);
+    openConnection({ url: 'redis://sim', namespace, name: `gateway:${name}:${what}`, use, trace }, log);
   const connection = open('commands', 'failFast');
   const changes = open('changes', 'patient');
   const clock = clockOf(connection);
