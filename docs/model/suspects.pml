@@ -32,9 +32,11 @@ byte killed[REQUESTS], convictions, sinceLast;
 /* A reclaimer that is frozen, and the request whose loss it is about to note. */
 byte frozen, frozenDeath;
 
-#define count(r) (((losses[r]) & 1) + ((losses[r] >> 1) & 1) + ((losses[r] >> 2) & 1) + \
-  ((losses[r] >> 3) & 1) + ((losses[r] >> 4) & 1) + ((losses[r] >> 5) & 1) + ((losses[r] >> 6) & 1) + \
-  ((losses[r] >> 7) & 1) + ((losses[r] >> 8) & 1) + ((losses[r] >> 9) & 1))
+/* Deaths that a set of losses has room for. */
+#define DEATHS 14
+#define had(r, death) ((losses[r] >> death) & 1)
+#define count(r) (had(r, 0) + had(r, 1) + had(r, 2) + had(r, 3) + had(r, 4) + had(r, 5) + had(r, 6) + \
+  had(r, 7) + had(r, 8) + had(r, 9) + had(r, 10) + had(r, 11) + had(r, 12) + had(r, 13))
 #define isAlone(r) (count(r) > 1)
 #define isIdle (!runs[0] && !runs[1] && !runs[2])
 
@@ -79,7 +81,7 @@ inline clear(each) {
     :: (losses[each] & ~cleared) != 0 -> losses[each] = losses[each] & ~cleared
     :: else ->
       /* The last one stays. */
-      last = 9;
+      last = DEATHS - 1;
       do :: (losses[each] & (1 << last)) == 0 -> last-- :: else -> break od;
       losses[each] = 1 << last
     fi
@@ -105,7 +107,7 @@ inline clear(each) {
 
 /* The worker ends. Whoever is next finds what was active. */
 inline die(isExpected) {
-  assert(deaths < 10);
+  assert(deaths < DEATHS);
   expected = isExpected;
   runs[0] = false; runs[1] = false; runs[2] = false; loneRun = 0
 }

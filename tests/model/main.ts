@@ -78,11 +78,15 @@ function surpriseOf({ search }: Check, { errors, error, cut }: Searched): string
   return cut !== '' ? cut : errors > 0 ? `violated: ${error}` : '';
 }
 
-function report(check: Check, { states, depth, seconds, trail }: Searched, surprise: string): void {
+function report(check: Check, searched: Searched, surprise: string): void {
+  const { states, depth, seconds, hashFactor, trail } = searched;
   const { model, name, search } = check;
   const found = search === 'first' && surprise === '' ? '  counterexample' : '';
+  const factor = hashFactor === undefined ? '' : `  hash factor ${hashFactor}`;
   const figures = `${String(states).padStart(10)}${String(depth).padStart(7)} ${seconds.toFixed(1).padStart(5)}`;
-  say(`${model.padEnd(16)}${name.padEnd(52)}${figures}${found}${surprise === '' ? '' : `  ${surprise}`}`);
+  say(
+    `${model.padEnd(16)}${name.padEnd(52)}${figures}${found}${factor}${surprise === '' ? '' : `  ${surprise}`}`,
+  );
   const isWanted = values.trail || (surprise !== '' && search !== 'first');
   if (isWanted && trail !== '') say(trail);
 }

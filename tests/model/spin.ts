@@ -11,6 +11,11 @@ export interface Searched {
   readonly states: number;
   readonly depth: number;
   readonly seconds: number;
+  /**
+   * Of a search by bitstate: how many bits of its table there are for each state. Above 100, it has most
+   * probably missed no state. Undefined for other searches.
+   */
+  readonly hashFactor: number | undefined;
   /** Why the search says nothing: memory, time or depth was not enough; '' if it is complete. */
   readonly cut: string;
   /** The steps that led to the first error. */
@@ -78,6 +83,7 @@ export function parse(output: string, isBitstate = false): Searched {
     states: number(/([\d.e+]+) states, stored/),
     depth: number(/depth reached (\d+)/),
     seconds: number(/elapsed time ([\d.e+-]+) seconds/),
+    hashFactor: isBitstate ? number(/hash factor: ([\d.e+]+)/) : undefined,
     cut: cuts.find((each) => each !== '') ?? '',
     trail: '',
   };
