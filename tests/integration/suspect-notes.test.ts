@@ -103,3 +103,52 @@ it('says again that a death was no crash', async () => {
   expect(await suspectsOf(connection, replica)).toEqual(new Set([id]));
   expect(await startSuspect(connection, next, id, 1, true)).toMatchObject({ attempt: 3 });
 });
+
+it('a job whose worker died is a suspect, with each crash in the order of its starts', async () => {
+  const { connection, redis, keys } = system();
+  const { take } = await streamedJobs();
+  await take(id);
+  await redis.set(keys.leaseFence(replica), next.fence);
+  await redis.set(keys.jobLock(replica, id), 'token');
+  const crash = { death: '2', startOrder: 5, counts: true };
+  expect(await recordCrash(connection, next, id, crash)).toMatchObject({ id, poison: false });
+  expect(await redis.lrange(keys.unfinished(replica).active, 0, -1)).toEqual([]);
+  expect(await redis.exists(keys.jobLock(replica, id))).toBe(0);
+  expect(await suspectsOf(connection, replica)).toEqual(new Set([id]));
+  await startSuspect(connection, next, id, 7, false);
+  // It knows itself when it started, since it was running as a suspect.
+  expect(await recordCrash(connection, next, id, { ...crash, death: '3' })).toMatchObject({ poison: false });
+  expect(await redis.hexists(keys.job(replica, id), 'ringpost:running')).toBe(0);
+  expect(await crashesOf(connection, replica, id)).toEqual([
+    { death: '2', startOrder: 5 },
+    { death: '3', startOrder: 7 },
+  ]);
+});
+
+it('a death that is excused adds no crash, but the job stays a suspect', async () => {
+  const { connection } = system();
+  await runAlone();
+  expect(
+    await recordCrash(connection, next, id, { death: '3', startOrder: 1, counts: false }),
+  ).toBeUndefined();
+  expect(await crashesOf(connection, replica, id)).toEqual([{ death: '2', startOrder: 1 }]);
+  expect(await suspectsOf(connection, replica)).toEqual(new Set([id]));
+});
+
+it('a suspect that was convicted stays so, although its worker died before it said so', async () => {
+  const { connection } = system();
+  await runAlone();
+  await startSuspect(connection, next, id, 'poison', true);
+  const crash = { death: '3', startOrder: 1, counts: true };
+  expect(await recordCrash(connection, next, id, crash)).toMatchObject({ poison: true });
+  expect(await crashesOf(connection, replica, id)).toEqual([{ death: '2', startOrder: 1 }]);
+});
+
+it('a job that is gone is no suspect any more', async () => {
+  const { connection, redis, keys } = system();
+  await runAlone();
+  await redis.del(keys.job(replica, id));
+  const crash = { death: '3', startOrder: 1, counts: true };
+  expect(await recordCrash(connection, next, id, crash)).toBe('gone');
+  expect(await suspectsOf(connection, replica)).toEqual(new Set());
+});

@@ -153,4 +153,10 @@ export const accepted: readonly Accepted[] = [
     change: '2 → 3',
     reason: 'a third part is not read',
   },
+  {
+    file: 'shared/ring/fitting.ts',
+    line: 'return false;',
+    change: 'false → undefined as never',
+    reason: 'both count as no',
+  },
 ];

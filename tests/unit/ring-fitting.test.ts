@@ -11,6 +11,7 @@ function member(name: string, joined: number, slot: number): RingMember {
 it('members that can be on one ring all stay', () => {
   const members = [member('S1', 1, 0), member('S2', 2, 1)];
   expect(fitting(assignment, members)).toEqual({ members, misfits: [] });
+  expect(fitting(assignment, members).members).toBe(members);
 });
 
 it('of two members that hold the same slot, the one that joined first stays, and others are not affected', () => {

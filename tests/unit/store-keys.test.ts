@@ -147,6 +147,7 @@ describe('the name of a key does not change', () => {
     [keys.bytesChannel('S2', id), `ns:{S1}:bytes:${id}`],
 
     [keys.prefix, 'ns'],
+    [keys.movedJob('no id'), 'ns:{}:moved:no id'],
     [keys.keyRate('digest', '5/1'), 'ns:key-rate:{digest}:5/1'],
     [keys.request('S2', 'no id'), 'ns:{S2}:request:no id'],
   ])('%j', (key, expected) => {
