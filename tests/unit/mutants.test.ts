@@ -93,5 +93,6 @@ describe('the tests of a file', () => {
       ),
     ).toEqual({ outcome: 'late', by: 'the time it took' });
     expect(await attempts.runMutant(source)).toEqual({ outcome: 'survived' });
-  });
+    // It waits for 3 s of processor time.
+  }, 120_000);
 });
