@@ -18,24 +18,26 @@ export function luaMutants(file: string, source: string): Mutant[] {
   let brackets = 0;
   for (const [at, line] of lines.entries()) {
     const code = codeOf(line);
-    const within = brackets > 0;
+    const isContinued = brackets > 0 || goesOn(lines, at - 1);
     brackets += bracketsOf(code);
-    const isContinued = within || /^(and|or|\.\.|[+\-*/=])(\s|$)/.test(code);
-    if (code === '' || isContinued || /^(end|else|until|[\])}])/.test(code) || isFunction(code)) {
+    if (code === '' || isContinued || /^(end|else|then|until|[\])}])/.test(code) || isFunction(code)) {
       if (code.startsWith('elseif ')) add(at, 0, branchEnd(lines, at), '');
       continue;
     }
     const column = line.length - line.trimStart().length;
     add(at, column, statementEnd(lines, at), '');
-    const condition = /^if (.*) then$/.exec(code)?.[1];
-    if (condition !== undefined) found.push(asTrue(file, source, starts[at] ?? 0, line, condition));
+    if (!code.startsWith('if ')) continue;
+    const from = (starts[at] ?? 0) + column + 'if '.length;
+    const then = lines.findIndex((each, index) => index >= at && /\bthen\b/.test(codeOf(each)));
+    const to = (starts[then] ?? 0) + thenColumn(lines[then] ?? '');
+    found.push(mutantOf(file, source, from, to, 'true '));
   }
   return found;
 }
 
-function asTrue(file: string, source: string, start: number, line: string, condition: string): Mutant {
-  const from = start + line.indexOf(condition);
-  return mutantOf(file, source, from, from + condition.length, 'true');
+/** @returns where the `then` of a line is. The code has as many characters as the line up to its comment. */
+function thenColumn(line: string): number {
+  return line.length - line.trimStart().length + codeOf(line).search(/\bthen\b/);
 }
 
 /** @returns the last line of the statement that starts at a line. */
@@ -44,11 +46,15 @@ function statementEnd(lines: readonly string[], first: number): number {
   for (let at = first; at < lines.length; at += 1) {
     const code = codeOf(lines[at] ?? '');
     open += bracketsOf(code) + blocksOf(code);
-    const next = codeOf(lines[at + 1] ?? '');
-    const goesOn = /(\.\.|\b(and|or)|[,=(])$/.test(code) || /^(and|or|\.\.)(\s|$)/.test(next);
-    if (open <= 0 && !goesOn) return at;
+    if (open <= 0 && !goesOn(lines, at)) return at;
   }
   return lines.length - 1;
+}
+
+/** @returns whether the expression in a line goes on in the next one. */
+function goesOn(lines: readonly string[], at: number): boolean {
+  const [code, next] = [codeOf(lines[at] ?? ''), codeOf(lines[at + 1] ?? '')];
+  return /(\.\.|\b(and|or)|[,=])$/.test(code) || /^(and|or|\.\.|[+\-*/=])(\s|$)/.test(next);
 }
 
 /** @returns the last line of the branch that starts with `elseif` at a line. */

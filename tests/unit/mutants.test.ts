@@ -48,6 +48,22 @@ it('a script has a mutant for each statement, with all that belongs to it', () =
   ]);
 });
 
+it('a condition of a script is taken as true also if it has a string or several lines', () => {
+  const script = (condition: string): string => `f()\nif ${condition}then -- why then\n  g()\nend\n`;
+  for (const condition of ["a == 'b' ", "a == 'b'\n  and c\n"])
+    expect(
+      luaMutants('a.lua', script(condition)).map((mutant) => mutate(script(condition), mutant)),
+    ).toContain(script('true '));
+});
+
+it('a line that continues a statement is removed with it', () => {
+  const script = 'local a, b =\n  f()\nreturn a and\n  b\n';
+  expect(luaMutants('a.lua', script).map((mutant) => mutate(script, mutant))).toEqual([
+    '\nreturn a and\n  b\n',
+    'local a, b =\n  f()\n\n',
+  ]);
+});
+
 it.each(coreTargets)('the tests that run for the mutants of $file exist and load it', ({ file, tests }) => {
   expect(existsSync(join(projectFolder, file))).toBe(true);
   for (const name of tests) {
