@@ -50,6 +50,6 @@ export class Endings {
 
 /** Tells the callers that another worker finishes the jobs. */
 export function rejectAsSuperseded(endings: readonly Ending[]): void {
-  const error = new SupersededError('another worker has taken the lease');
+  const error = new SupersededError();
   for (const { done } of endings) done(error);
 }

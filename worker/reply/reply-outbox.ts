@@ -171,7 +171,7 @@ export class ReplyOutbox {
     switch (settled) {
       case 'superseded':
         onSuperseded();
-        throw new SupersededError('another worker has taken the lease');
+        throw new SupersededError();
       case 'draftLost':
         throw new ValueLostError('the draft of the answer is lost');
       case 'streamLost':

@@ -10,6 +10,10 @@ import type { Logger } from '#shared/process/logger.ts';
 /** Another worker answers for the replica now; nothing was sent. */
 export class SupersededError extends Error {
   override readonly name = 'SupersededError';
+
+  constructor(message = 'another worker has taken the lease') {
+    super(message);
+  }
 }
 
 export interface ReplyPush {
@@ -39,7 +43,7 @@ export function createReplyPushes(
   const batches = new Batches<InboxFrame>(maxFrames, async (gateway, frames) => {
     if (await inboxes.push(gateway, frames)) return;
     onSuperseded();
-    throw new SupersededError('another worker has taken the lease');
+    throw new SupersededError();
   });
   return { push: (gateway, _, frame, before) => batches.add(gateway, { frame, before }) };
 }

@@ -105,7 +105,7 @@ export class JobAnswers {
     if (job.keepMs !== undefined) {
       const noted = await this.#notes.started(id, job, attempt, running.taken, running.until);
       if (noted === undefined) return notStartedReply();
-      if (noted === 'superseded') throw superseded();
+      if (noted === 'superseded') throw new SupersededError();
       if (noted !== 'noted') return endedBeforeStartReply(noted);
     }
     // Redis may have taken a long time.
@@ -121,11 +121,7 @@ export class JobAnswers {
     const { lease } = this.#options;
     if (lease.certain) return true;
     const isOurs = await retryUntil(() => lease.makeCertain(), until);
-    if (isOurs === false) throw superseded();
+    if (isOurs === false) throw new SupersededError();
     return isOurs === true;
   }
-}
-
-function superseded(): SupersededError {
-  return new SupersededError('another worker has taken the lease');
 }

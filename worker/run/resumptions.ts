@@ -63,7 +63,7 @@ export class Resumptions {
     const taken = await retryUntil(() => streams.takeOver(id, job, begun.fence), until);
     switch (taken) {
       case 'superseded':
-        throw new SupersededError('another worker has taken the lease');
+        throw new SupersededError();
       case 'ended':
         return endedBeforeStartReply('ended');
       case 'lost':

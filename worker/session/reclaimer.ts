@@ -152,7 +152,8 @@ export class Reclaimer {
     if (death !== undefined && !death.expected) clusterCounts.add('losses', ran.length);
     clusterCounts.add('convictions', poison.length);
     for (const { crashes, alone } of poison)
-      if (alone && (await clearSuspects(connection, lease, crashes)) === 'superseded') throw superseded();
+      if (alone && (await clearSuspects(connection, lease, crashes)) === 'superseded')
+        throw new SupersededError();
     if (death !== undefined && !death.expected && ran.length > 0) {
       const requests = ran.slice(0, maxNamed);
       await this.#crashes.note(replica, { generation: death.generation, requests });
@@ -165,7 +166,7 @@ export class Reclaimer {
   async failPoison(id: string, detail: string): Promise<void> {
     const { connection, replica, lease, garbled, log } = this.#options;
     const started = await startSuspect(connection, lease, id, 'poison', true);
-    if (started === 'superseded') throw superseded();
+    if (started === 'superseded') throw new SupersededError();
     const jobs = new QueueJobs(connection, replica, log);
     try {
       const job = started === undefined ? undefined : await jobs.read(id);
@@ -205,7 +206,7 @@ export class Reclaimer {
       suspect || (counts && startCount > 0)
         ? await recordCrash(connection, lease, id, { death: death?.name ?? '', startOrder, counts })
         : undefined;
-    if (crash === 'superseded') throw superseded();
+    if (crash === 'superseded') throw new SupersededError();
     // The worker that died was frozen, and has put it back meanwhile.
     if (crash === 'gone') return;
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
@@ -219,11 +220,12 @@ export class Reclaimer {
     }
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
-    // Only this worker could begin it. It has begun no suspect yet, or no more of them if this is a sweep.
+    // Nobody begins the suspect before this note: a session that starts has begun none yet, and the sweep
+    // leaves out those that this worker holds.
     if (becomesSuspect) await this.#note(id, job.data, 'queued', lost);
     else {
       const claimed = await this.#active.claim(id, lease, lock, noted);
-      if (claimed === 'superseded') throw superseded();
+      if (claimed === 'superseded') throw new SupersededError();
       // It was given to a worker, which decides.
       if (claimed === 'taken') return;
       // This comes first: once it is put back, its next attempt may begin, and note that it runs.
@@ -239,7 +241,7 @@ export class Reclaimer {
   /** @throws {SupersededError} if another worker has taken the lease. */
   async #note(id: string, job: JobData, state: 'queued' | '', event: NotedEvent): Promise<void> {
     const noted = await this.#notes.noteWithRepair(this.#options.replica, id, job, state, event);
-    if (noted === 'superseded') throw superseded();
+    if (noted === 'superseded') throw new SupersededError();
   }
 
   /** Ends a job with a problem as its reply. */
@@ -261,11 +263,6 @@ export class Reclaimer {
     const crash = await this.#crashes.read(this.#options.replica);
     return crash?.generation === generation && crash.reason !== undefined ? ` (${crash.reason})` : '';
   }
-}
-
-/** This worker was frozen, and another one has reclaimed the jobs. */
-function superseded(): SupersededError {
-  return new SupersededError('another worker has taken the lease');
 }
 
 /** @returns why a request that is no suspect is delivered again. */

@@ -94,12 +94,12 @@ export class StreamReclaimer {
     const { lease, outbox, turns } = this.#options;
     if (await this.#mayRunAgain(id, job)) {
       const suspended = await this.#running.suspend(id);
-      if (suspended === 'superseded') throw new SupersededError('another worker has taken the lease');
+      if (suspended === 'superseded') throw new SupersededError();
       // It is reclaimed with the active jobs.
       if (suspended === 'suspended') return;
     }
     const noted = await this.#notes.noteWithRepair(lease.replica, id, job, '', { kind: 'lost' });
-    if (noted === 'superseded') throw new SupersededError('another worker has taken the lease');
+    if (noted === 'superseded') throw new SupersededError();
     const code = isRepeatable(job) ? 'worker_died' : 'outcome_unknown';
     const detail = `Replica ${lease.replica} died before the answer was complete.`;
     await outbox.push(id, job, problemReply(code, detail));
@@ -117,6 +117,6 @@ export class StreamReclaimer {
 
   async #finish(gateway: string, id: string, frame: string | undefined): Promise<void> {
     if (await this.#live.end(gateway, [{ id, frame }])) return;
-    throw new SupersededError('another worker has taken the lease');
+    throw new SupersededError();
   }
 }

@@ -283,6 +283,6 @@ export class AnswerStreams {
   #certain(isOurs: boolean): void {
     if (isOurs) return;
     this.#options.onSuperseded();
-    throw new SupersededError('another worker has taken the lease');
+    throw new SupersededError();
   }
 }
