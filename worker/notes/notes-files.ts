@@ -11,7 +11,7 @@ export interface NotesPlace {
   readonly namespace: string;
 }
 
-/** The lock on a job, which names the file, lasts half a minute. After this time in ms a file is of no use. */
+/** The lock on a job, which names the file, lasts half a minute. A file this old, in ms, is of no use. */
 const uselessAfterMs = 120_000;
 /** The same if it cannot be known whether its worker lives, or if its process may be another one by now. */
 const leftOverMs = 3_600_000;
