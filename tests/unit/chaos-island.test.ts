@@ -3,7 +3,7 @@ import type { LedgerLine } from '../chaos/ledger.ts';
 import { judgeIsland } from '../chaos/partition/window.ts';
 import type { Attempt, RequestRecord } from '../chaos/record.ts';
 
-const parting = { from: 10_000, replaced: 12_000, to: 20_000 };
+const parting = { from: 10_000, parted: 10_000, replaced: 12_000, to: 20_000 };
 const islander = 1;
 const mainlander = 2;
 

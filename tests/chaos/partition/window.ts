@@ -4,7 +4,10 @@ import type { Finding } from '../verdict.ts';
 
 /** When the network was parted, in ms since the epoch. */
 export interface Parting {
+  /** Before the cut. */
   readonly from: number;
+  /** When it was done. */
+  readonly parted: number;
   /** When another server was the master. */
   readonly replaced: number;
   readonly to: number;
@@ -32,7 +35,7 @@ const inFlightMs = 200;
 export function judgeIsland(
   records: readonly RequestRecord[],
   ledger: readonly LedgerLine[],
-  { from, replaced, to }: Parting,
+  { from, parted, replaced, to }: Parting,
 ): IslandVerdict {
   // Before the parting all workers are on the island, and it gets no others.
   const islanders = new Set(ledger.flatMap(({ pid, at }) => (at < from ? [pid] : [])));
@@ -68,7 +71,7 @@ export function judgeIsland(
   return {
     inWindow,
     outside,
-    lastBegunMs: Math.max(0, ...alone.map(({ at }) => at - from)),
+    lastBegunMs: Math.max(0, ...alone.map(({ at }) => at - parted)),
     overlapping: alone
       .filter(({ replica, at }) => at > (firstOfMainland.get(replica) ?? Number.POSITIVE_INFINITY))
       .map(({ id, replica, at }) => ({
