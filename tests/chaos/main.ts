@@ -45,6 +45,9 @@ async function main(asked: CommandLine): Promise<number> {
   for (const { scenario, tooLateOnce = [], unmet } of results)
     if (tooLateOnce.length > 0 && unmet.length === 0)
       say(`too late once, in time when repeated: ${scenario.name}`);
+  // In the form in which the tests name theirs.
+  for (const { scenario, seed, unmet } of failed)
+    for (const sentence of unmet) say(`  failed: chaos: ${scenario.name}, seed ${seed}: ${sentence}`);
   say(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
   return failed.length === 0 ? 0 : 1;
 }
