@@ -9,9 +9,6 @@ export const adminPaths = {
   '/rm': ['DELETE'],
 } as const;
 
-/** An array, not the object: for a lookup in the object V8 would first search each path among all strings. */
-const adminPathNames: readonly string[] = Object.keys(adminPaths);
-
 /** @returns the target of a request in origin form. */
 export function pathOf({ method = 'GET', url = '/' }: Target): string {
   return originForm(method, url);
@@ -26,7 +23,7 @@ export function routeOf(request: Target): string {
   if (url.startsWith('/-/')) return url;
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
-  return adminPathNames.includes(path) ? url : dispatchRoute;
+  return Object.hasOwn(adminPaths, path) ? url : dispatchRoute;
 }
 
 /**
