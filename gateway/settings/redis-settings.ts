@@ -22,6 +22,6 @@ export const redisSettings = {
     enum: ['auto', 'on', 'off'],
     description:
       "When BullMQ's events of the queues are written. `auto`: while somebody reads them. `on`: always. " +
-      '`off`: never. `docs/redis.md` has the details.',
+      '`off`: never. With `SLEEP_AFTER_S` they are always written. `docs/redis.md` has the details.',
   },
 } as const;
