@@ -43,7 +43,8 @@ export interface ClusterOptions {
   readonly handlerOf: HandlerOf;
   /** Decides how long it takes until the driver has killed a worker, in ms. */
   readonly killDelayMs: () => number;
-  readonly onFailure: (error: unknown) => void;
+  /** Called before a gateway or a controller ends that cannot start. */
+  readonly onFailure: (process: SimProcess, error: unknown) => void;
 }
 
 /** The processes of one schedule. */
@@ -191,7 +192,7 @@ export class Cluster {
   #failed(process: SimProcess, error: unknown): void {
     runOutside(() => {
       if (process.state === 'dead') return;
-      this.#options.onFailure(error);
+      this.#options.onFailure(process, error);
       this.kill(process, true);
     });
   }

@@ -136,7 +136,10 @@ class Schedule {
       handlerOf: (replica, generation, process) => this.#traffic.handlerOf(replica, generation, process),
       killDelayMs: () =>
         scenario?.killDelayMs ?? [0, 2 * leaseMs, 5 * leaseMs][choices.draw(3, this.#habits.pickDelay)] ?? 0,
-      onFailure: (error) => this.#note(`cannot start: ${String(error)}`),
+      onFailure: (process, error) => {
+        this.#note(`${process.name} cannot start: ${String(error)}`);
+        this.#traffic.onGatewayDeath(process);
+      },
     });
     const faults = new Faults({
       cluster,
