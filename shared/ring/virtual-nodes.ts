@@ -9,7 +9,7 @@ export interface NodeCount {
 }
 
 /** Numbers of virtual nodes below this one and a position of 32 bits fit together in a double, exactly. */
-const maxNodes = 2 ** 21;
+const packedNodes = 2 ** 21;
 /** More names than a ring has; after that many, the positions are computed anew. */
 const maxNames = 16_384;
 const computed = new Map<string, Uint32Array>();
@@ -34,11 +34,12 @@ function positionsOf({ name, nodes }: NodeCount): Uint32Array {
  * Makes the same circle as `circleOf`. With a thousand replicas it is many times as fast: it sorts numbers
  * that consist of a position and of the place of the node among all nodes, by name and index.
  * @param members each with another name.
+ * @param most of more nodes than this, the circle is made from objects.
  */
-export function circleOfMembers(members: readonly NodeCount[]): Circle {
+export function circleOfMembers(members: readonly NodeCount[], most = packedNodes): Circle {
   const ordered = members.toSorted((a, b) => byCodeUnits(a.name, b.name));
   const count = ordered.reduce((sum, { nodes }) => sum + nodes, 0);
-  if (count > maxNodes) return circleOfObjects(ordered);
+  if (count > most) return circleOfObjects(ordered);
   const sorted = new Float64Array(count);
   const owners = new Uint32Array(count);
   const firsts: number[] = [];
@@ -46,7 +47,7 @@ export function circleOfMembers(members: readonly NodeCount[]): Circle {
   for (const [owner, member] of ordered.entries()) {
     firsts.push(next);
     for (const position of positionsOf(member)) {
-      sorted[next] = position * maxNodes + next;
+      sorted[next] = position * packedNodes + next;
       owners[next] = owner;
       next += 1;
     }
@@ -56,9 +57,9 @@ export function circleOfMembers(members: readonly NodeCount[]): Circle {
   const indices = new Uint32Array(count);
   const names: string[] = [];
   for (let rank = 0; rank < count; rank += 1) {
-    const node = sorted[rank]! % maxNodes; // all ranks are below the length of the arrays
+    const node = sorted[rank]! % packedNodes; // all ranks are below the length of the arrays
     const owner = owners[node]!;
-    positions[rank] = (sorted[rank]! - node) / maxNodes;
+    positions[rank] = (sorted[rank]! - node) / packedNodes;
     indices[rank] = node - firsts[owner]!;
     names.push(ordered[owner]!.name);
   }

@@ -29,11 +29,14 @@ const targets = (kind === 'core' ? coreTargets : luaTargets).filter(
 const redis = kind === 'lua' && !values.list ? await startRedis() : undefined;
 const settings = await vitestSettings();
 const scores: Score[] = [];
-for (const target of targets) scores.push(await tryAll(target));
+try {
+  for (const target of targets) scores.push(await tryAll(target));
+} finally {
+  await redis?.stop();
+}
 const all = { killed: sum('killed'), accepted: sum('accepted'), survived: sum('survived') };
 say(`all: ${all.killed} killed, ${all.accepted} accepted, ${all.survived} survived: ${percent(all)} %`);
 process.exitCode = all.survived === 0 ? 0 : 1;
-await redis?.stop();
 
 function sum(field: 'killed' | 'accepted' | 'survived'): number {
   return scores.reduce((total, score) => total + score[field], 0);

@@ -40,17 +40,19 @@ const otherOperators: Readonly<Record<string, readonly string[]>> = {
   '--': ['++'],
 };
 
-const otherMethods: Readonly<Record<string, string>> = {
-  some: 'every',
-  every: 'some',
-  min: 'max',
-  max: 'min',
-  floor: 'ceil',
-  ceil: 'floor',
-  startsWith: 'endsWith',
-  endsWith: 'startsWith',
-  toLowerCase: 'toUpperCase',
-};
+const otherMethods = new Map(
+  Object.entries({
+    some: 'every',
+    every: 'some',
+    min: 'max',
+    max: 'min',
+    floor: 'ceil',
+    ceil: 'floor',
+    startsWith: 'endsWith',
+    endsWith: 'startsWith',
+    toLowerCase: 'toUpperCase',
+  }),
+);
 
 /** Methods that give back a value like the one they are called on, so that the call can be left out. */
 const omittedMethods = new Set(['filter', 'trim', 'toSorted', 'toReversed', 'slice', 'reverse', 'sort']);
@@ -154,7 +156,7 @@ function mutateCall(node: Node, source: string, add: Add): void {
   if (callee.type !== 'MemberExpression' || callee['computed'] === true) return;
   const property = callee['property'] as Node;
   const name = source.slice(property.start, property.end);
-  const other = otherMethods[name];
+  const other = otherMethods.get(name);
   if (other !== undefined) add(property.start, property.end, other);
   if (omittedMethods.has(name)) add((callee['object'] as Node).end, node.end, '');
 }

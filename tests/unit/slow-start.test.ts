@@ -86,6 +86,27 @@ describe('a slow start', () => {
     expect(firstSlowStart([undefined], 0, 50_000)).toBeUndefined();
   });
 
+  it('makes a step as soon as its time is over', () => {
+    const next = (now: number): unknown => nextSlowStart({ tenths: 1, since: 0, endsAt: 4500 }, 4500, now);
+    expect(next(499)).toBeUndefined();
+    expect(next(500)).toEqual({ tenths: 2, since: 500, endsAt: 4500 });
+    expect(next(999)).toEqual({ tenths: 2, since: 500, endsAt: 4500 });
+    expect(next(1000)).toEqual({ tenths: 2, since: 1000, endsAt: 5000 });
+  });
+
+  it('gives a share to no other replica, and to none that has all tenths', () => {
+    const members = desired('S1', 'S2', 'S3');
+    const slow = { since: 0, endsAt: 0 };
+    expect(withShares(members, new Map([['S2', { tenths: 3, ...slow }]]))).toEqual([
+      members[0],
+      { ...members[1], share: 0.3 },
+      members[2],
+    ]);
+    const whole = withShares(members, new Map([['S2', { tenths: 10, ...slow }]]));
+    expect(whole.map(({ share }) => share)).toEqual([undefined, undefined, undefined]);
+    expect(withShares(members, new Map())).toBe(members);
+  });
+
   it('moves keys only to its replica, about a tenth of its share in each step', () => {
     const parameters = defaultParameters('murmur3');
     const ringAt = (tenths: number): ReturnType<typeof createRing> =>
