@@ -6,15 +6,6 @@ export interface Target {
   readonly tests: readonly string[];
 }
 
-/** Without `ring-properties`, which takes ten times as long as all of these. The fast ones come first. */
-const ringTests = [
-  'ring-positions',
-  'ring-validation',
-  'ring-assignment',
-  'weights',
-  'ring-shares',
-  'ring-murmur3',
-];
 const stepTests = ['plan-without-driver', 'plan-holds', 'plan-sleep', 'rollout-steps', 'slow-start'];
 const planTests = [...stepTests, 'plan'];
 
@@ -46,10 +37,10 @@ export const coreTargets: readonly Target[] = [
   { file: 'shared/store/keys/bullmq-keys.ts', tests: ['store-keys'] },
   { file: 'shared/store/keys/key-patterns.ts', tests: ['store-keys'] },
   { file: 'shared/store/keys/index-entries.ts', tests: ['store-keys'] },
-  { file: 'shared/ring/assignment.ts', tests: ringTests },
-  { file: 'shared/ring/clockwise.ts', tests: ['ring-positions', 'ring-murmur3'] },
+  { file: 'shared/ring/assignment.ts', tests: ['ring-validation', 'ring-assignment', 'ring-shares'] },
+  { file: 'shared/ring/clockwise.ts', tests: ['ring-positions', 'ring-validation', 'ring-murmur3'] },
   { file: 'shared/ring/fitting.ts', tests: ['ring-fitting'] },
-  { file: 'shared/ring/strategies.ts', tests: ringTests },
+  { file: 'shared/ring/strategies.ts', tests: ['ring-validation', 'ring-assignment', 'ring-murmur3'] },
   { file: 'shared/ring/validation.ts', tests: ['ring-validation'] },
   { file: 'shared/ring/virtual-nodes.ts', tests: ['ring-positions', 'ring-murmur3'] },
   { file: 'shared/ring/shares.ts', tests: ['ring-positions', 'ring-shares'] },
