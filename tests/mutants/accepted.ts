@@ -196,12 +196,6 @@ export const accepted: readonly Accepted[] = [
     reason: 'it only saves work',
   },
   {
-    file: 'shared/ring/virtual-nodes.ts',
-    line: 'const packedNodes = 2 ** 21;',
-    change: '*',
-    reason: 'a ring of two million nodes would take a test some seconds and 300 MiB',
-  },
-  {
     file: 'shared/ring/slow-start.ts',
     line: 'while (step < steps && tenthsAt(step) <= tenths) step += 1;',
     change: '< → <=',

@@ -26,8 +26,8 @@ if (kind !== 'core' && kind !== 'lua') throw new TypeError('say `core` or `lua`'
 const targets = (kind === 'core' ? coreTargets : luaTargets).filter(
   ({ file }) => names.length === 0 || names.some((name) => file.includes(name)),
 );
-const redis = kind === 'lua' && !values.list ? await startRedis() : undefined;
 const settings = await vitestSettings();
+const redis = kind === 'lua' && !values.list ? await startRedis() : undefined;
 const scores: Score[] = [];
 try {
   for (const target of targets) scores.push(await tryAll(target));
