@@ -23,6 +23,7 @@ interface SettledHow {
 export class Story {
   readonly events: TracedEvent[] = [];
   #at = 1_000_000;
+  #eventUs = 1000;
   #calls = 0;
   /** The call of a reply that was asked for alone. */
   #replying = 0;
@@ -35,6 +36,12 @@ export class Story {
     this.#at += ms * 1000;
     // Something is noted, so that the time is known.
     return this.#write('client', { kind: 'client.asked', client: 'x', method: 'GET' });
+  }
+
+  /** All events that follow have the same time, as in the virtual time of the interleavings. */
+  atOnce(): this {
+    this.#eventUs = 0;
+    return this;
   }
 
   /** A worker takes the lease of a replica. */
@@ -203,7 +210,7 @@ export class Story {
 
   #write(source: string, event: ProtocolEvent): this {
     this.events.push({ ...event, at: this.#at, source });
-    this.#at += 1000;
+    this.#at += this.#eventUs;
     return this;
   }
 }

@@ -139,6 +139,21 @@ const cases: Readonly<Record<RuleName, { readonly good: readonly Case[]; readonl
             .suspected('a', false),
       },
       {
+        name: 'a death in a run after the lone run, which began when it was noted',
+        story: () =>
+          served()
+            .added('a')
+            .crashed('a', 2)
+            .atOnce()
+            .suspected('a', true)
+            .begun('a')
+            .ended('a')
+            .pass(1)
+            .begun('a', 'S1', 10, 2)
+            .pass(1)
+            .crashed('a', 3),
+      },
+      {
         name: 'told after a death alone',
         story: () =>
           served().added('a').crashed('a', 2, true).replied('a').told('a', 502, 'worker_died').pass(60_000),
@@ -153,6 +168,18 @@ const cases: Readonly<Record<RuleName, { readonly good: readonly Case[]; readonl
       {
         name: 'a death in a lone run that does not convict',
         story: () => served().added('a').crashed('a', 2).suspected('a', true).begun('a').crashed('a', 3),
+      },
+      {
+        name: 'a death in a lone run that does not convict, which began when it was noted',
+        story: () =>
+          served()
+            .added('a')
+            .crashed('a', 2)
+            .atOnce()
+            .suspected('a', true)
+            .begun('a')
+            .pass(1)
+            .crashed('a', 3),
       },
       { name: 'six deaths', story: () => served().added('a').crashed('a', 6) },
       { name: 'nobody is told', story: () => served().added('a').crashed('a', 5).pass(60_000) },

@@ -89,7 +89,10 @@ function loneRunBefore(request: RequestHistory, crash: Step<'crash'>): Step<'sus
   const run = request.suspects.findLast((each) => each.outcome?.is === true && each.to < crash.from);
   if (run === undefined || !run.ask.alone || run.ask.poison) return undefined;
   if (request.crashes.some((each) => each !== crash && each.to > run.from)) return undefined;
-  const begins = request.begins.filter(({ at }) => at > run.from);
+  // Its own begin may have the time of its note.
+  const begins = request.begins.filter(
+    ({ at, source }) => at > run.from || (at === run.from && source === run.source),
+  );
   return begins.length > 1 || begins.some(({ endedAt }) => endedAt < crash.from) ? undefined : run;
 }
 
