@@ -17,3 +17,10 @@ it('plays the scenarios of known faults, each of which fails without its guard',
   const { code, output } = await interleave(['--scenarios']);
   expect(code, output).toBe(0);
 });
+
+it('takes the same steps of a seed with another server', async () => {
+  const replays = [];
+  for (let server = 0; server < 3; server += 1) replays.push(await interleave(['--replay', '9015544']));
+  const [first] = replays;
+  for (const each of replays) expect(each).toEqual(first);
+});

@@ -16,6 +16,9 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Hashes stay lists of their fields. The order of a hash table differs between servers. */
+const inOrder = ['--hash-max-listpack-entries', '1000000', '--hash-max-listpack-value', '1000000'];
+
 /** A Redis server of the harness's own, which keeps nothing, and one connection to it. */
 export class RealRedis {
   readonly #server: ChildProcess;
@@ -38,7 +41,7 @@ export class RealRedis {
     const path = join(folder, 'redis.sock');
     const server = spawn(
       binary,
-      ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', folder],
+      ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', folder, ...inOrder],
       { stdio: 'ignore' },
     );
     const ended = new Promise<never>((_, reject) => {

@@ -98,6 +98,16 @@ export async function translate(
         },
       };
     }
+    case 'smembers':
+      // Redis lists them in an order that differs between servers.
+      return {
+        command,
+        reply: (bytes) => {
+          const members = decodeReply(bytes);
+          // The members of a set are strings.
+          return Array.isArray(members) ? encodeReply((members as string[]).toSorted()) : bytes;
+        },
+      };
     default:
       return { command };
   }
