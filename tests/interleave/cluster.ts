@@ -43,8 +43,10 @@ export interface ClusterOptions {
   readonly handlerOf: HandlerOf;
   /** Decides how long it takes until the driver has killed a worker, in ms. */
   readonly killDelayMs: () => number;
-  /** Called before a gateway or a controller ends that cannot start. */
+  /** A gateway or a controller cannot start. It ends. */
   readonly onFailure: (process: SimProcess, error: unknown) => void;
+  /** A process has died, for whatever reason. */
+  readonly onDeath: (process: SimProcess) => void;
 }
 
 /** The processes of one schedule. */
@@ -184,6 +186,7 @@ export class Cluster {
     process.state = 'dead';
     virtualClock.removeAll(process);
     this.#options.redis.onDeath(process, keepsSent);
+    this.#options.onDeath(process);
     const worker = this.driver.workers.find((each) => each.process === process);
     if (worker !== undefined) this.driver.onEnd(worker, reason, clean);
   }

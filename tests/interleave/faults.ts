@@ -172,10 +172,9 @@ export class Faults {
   }
 
   #kill(process: SimProcess, keepsSent: boolean): void {
-    const { cluster, traffic, note } = this.#options;
+    const { cluster, note } = this.#options;
     note(`FAULT: ${process.name} is killed${keepsSent ? '; Redis still executes what it has sent' : ''}`);
     cluster.kill(process, keepsSent);
-    traffic.onGatewayDeath(process);
     // Another one takes the place of a gateway or a controller. Workers are started by the controller.
     if (cluster.gateways.length === 0) cluster.startGateway();
     if (cluster.controller === undefined) cluster.startController();

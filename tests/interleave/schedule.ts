@@ -136,10 +136,8 @@ class Schedule {
       handlerOf: (replica, generation, process) => this.#traffic.handlerOf(replica, generation, process),
       killDelayMs: () =>
         scenario?.killDelayMs ?? [0, 2 * leaseMs, 5 * leaseMs][choices.draw(3, this.#habits.pickDelay)] ?? 0,
-      onFailure: (process, error) => {
-        this.#note(`${process.name} cannot start: ${String(error)}`);
-        this.#traffic.onGatewayDeath(process);
-      },
+      onFailure: ({ name }, error) => this.#note(`${name} cannot start: ${String(error)}`),
+      onDeath: (process) => this.#traffic.onDeath(process),
     });
     const faults = new Faults({
       cluster,

@@ -163,7 +163,7 @@ export class Traffic {
   }
 
   /** The clients of a gateway that has died lose their connections. */
-  onGatewayDeath(process: SimProcess): void {
+  onDeath(process: SimProcess): void {
     for (const sent of this.requests)
       if (sent.gateway?.process === process && sent.state === 'waiting') sent.state = 'lost';
   }
