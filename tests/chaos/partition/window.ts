@@ -4,9 +4,9 @@ import type { Finding } from '../verdict.ts';
 
 /** When the network was parted, in ms since the epoch. */
 export interface Parting {
-  /** Before the cut. */
+  /** When the suite began to part it. */
   readonly from: number;
-  /** When it was done. */
+  /** When nothing passed any more. */
   readonly parted: number;
   /** When another server was the master. */
   readonly replaced: number;
