@@ -168,7 +168,7 @@ export const accepted: readonly Accepted[] = [
   {
     file: 'shared/ring/virtual-nodes.ts',
     line: 'const maxNames = 16_384;',
-    change: '*',
+    change: '16_384 → 16385',
     reason: 'it only bounds the memory of what is computed once',
   },
   {
@@ -192,26 +192,44 @@ export const accepted: readonly Accepted[] = [
   {
     file: 'shared/ring/virtual-nodes.ts',
     line: 'computed.set(name, positions);',
-    change: '*',
+    change: 'computed.set(name, positions); → ;',
     reason: 'it only saves work',
   },
   {
     file: 'shared/ring/slow-start.ts',
     line: 'while (step < steps && tenthsAt(step) <= tenths) step += 1;',
     change: '< → <=',
-    reason: 'one step more than the last one is the whole weight too',
+    reason: 'a step past the last one gives the whole weight too',
   },
   {
     file: 'shared/ring/virtual-nodes.ts',
     line: 'if (count > most) return circleOfObjects(ordered);',
-    change: '*',
+    change: 'count > most → true',
     reason: 'both ways give the same circle',
+  },
+  {
+    file: 'shared/ring/virtual-nodes.ts',
+    line: 'if (count > most) return circleOfObjects(ordered);',
+    change: 'count > most → false',
+    reason: 'as above',
+  },
+  {
+    file: 'shared/ring/virtual-nodes.ts',
+    line: 'if (count > most) return circleOfObjects(ordered);',
+    change: '> → >=',
+    reason: 'as above',
+  },
+  {
+    file: 'shared/ring/virtual-nodes.ts',
+    line: 'if (count > most) return circleOfObjects(ordered);',
+    change: '> → <=',
+    reason: 'as above',
   },
   {
     file: 'shared/ring/virtual-nodes.ts',
     line: 'positions[rank] = (sorted[rank]! - node) / packedNodes;',
     change: '- → +',
-    reason: 'the fraction that it adds is cut off, unless a ring has a million nodes',
+    reason: 'what it adds is less than one, and is cut off, unless a ring has a million nodes',
   },
   {
     file: 'shared/ring/shares.ts',
@@ -246,19 +264,37 @@ export const accepted: readonly Accepted[] = [
   {
     file: 'shared/ring/assignment.ts',
     line: "if (text === '') return undefined;",
-    change: '*',
+    change: "text === '' → false",
     reason: 'the hash of an empty key is 0, as the number would be',
+  },
+  {
+    file: 'shared/ring/assignment.ts',
+    line: "if (text === '') return undefined;",
+    change: "'' → 'mutant'",
+    reason: 'as above',
   },
   {
     file: 'shared/ring/strategies.ts',
     line: 'const free = members.reduce((left, member) => left - (member.slots?.length ?? 0), slots);',
-    change: '*',
+    change: '?. → .',
     reason: 'for the compiler: each member of such a ring has slots',
   },
   {
     file: 'shared/ring/strategies.ts',
+    line: 'const free = members.reduce((left, member) => left - (member.slots?.length ?? 0), slots);',
+    change: '0 → 1',
+    reason: 'as above',
+  },
+  {
+    file: 'shared/ring/strategies.ts',
     line: "if (ours.strategy !== 'assignment' || theirs.strategy !== 'assignment') return virtualNodes;",
-    change: '*',
+    change: "ours.strategy !== 'assignment' || theirs.strategy !== 'assignment' → false",
     reason: 'for the compiler: both have the same strategy, and murmur3 has none of the other parameters',
+  },
+  {
+    file: 'shared/ring/strategies.ts',
+    line: "if (ours.strategy !== 'assignment' || theirs.strategy !== 'assignment') return virtualNodes;",
+    change: '|| → &&',
+    reason: 'as above',
   },
 ];

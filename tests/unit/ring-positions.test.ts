@@ -66,6 +66,14 @@ describe('the owner of a key', () => {
       expect(createRing(one, order).owner(keyWithHash(50))).toBe(first);
   });
 
+  it('comes once among the successors, however many nodes each replica has', () => {
+    const eight = defaultParameters('murmur3', { virtualNodes: 8 });
+    const ring = createRing(eight, membersAt(10, 20, 30));
+    const names = ring.members.map(({ name }) => name);
+    for (let key = 0; key < 50; key += 1)
+      expect([...ring.successors(`${key}`)].toSorted()).toEqual(names.toSorted());
+  });
+
   it('is one with one node if its part of a weight is less than half a node', () => {
     const four = defaultParameters('murmur3', { virtualNodes: 4 });
     const ring = createRing(four, [{ name: 'S1', joined: 1, weight: 1, share: 0.1 }]);

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hashKey } from '#shared/ring/key-hash.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import {
-  createRing,
-  defaultParameters,
-  differingParameters,
-  placeMember,
-  RingFullError,
-} from '#shared/ring/strategies.ts';
+import { createRing } from '#shared/ring/strategies.ts';
 import { checkMembers, checkParameters } from '#shared/ring/validation.ts';
 
 type Assignment = Extract<RingParameters, { strategy: 'assignment' }>;
@@ -122,92 +115,5 @@ describe('the members of a ring', () => {
   it('need no slots on a murmur3 ring', () => {
     expect(() => checkMembers(hashed, [{ name: 'S1', joined: 1, weight: 1 }])).not.toThrow();
     expect(() => checkMembers(hashed, [member('S1', 99), member('S2', 99)])).not.toThrow();
-  });
-});
-
-it('checks the values that replace the defaults', () => {
-  expect(() => defaultParameters('murmur3', { virtualNodes: 0 })).toThrow(TypeError);
-  expect(() => createRing({ ...hashed, virtualNodes: 0 }, [])).toThrow(TypeError);
-});
-
-it('checks a newcomer', () => {
-  expect(() => placeMember(hashed, [], { name: 'S1', joined: 0, weight: 1 })).toThrow(
-    new TypeError('the joining number of S1 must be a positive integer, not 0'),
-  );
-});
-
-describe('a ring of slots', () => {
-  it('says what is missing if it is full', () => {
-    const members = Array.from({ length: 7 }, (_, at) => member(`S${at}`, 2 * at, 2 * at + 1));
-    const join = (): unknown => placeMember(slotted, members, { name: 'S9', joined: 9, weight: 2 });
-    expect(join).toThrow(RingFullError);
-    expect(join).toThrow(
-      expect.objectContaining({
-        name: 'RingFullError',
-        held: 7,
-        message: 'The ring is full: it holds 7 replicas, and S9 needs 4 slots where 2 of 16 are free',
-      }),
-    );
-  });
-
-  it.each([
-    { first: [3, 9], second: [7, 12] },
-    { first: [3, 7], second: [5, 8] },
-  ])('gives each slot to the first one that is held at or after it', ({ first, second }) => {
-    const ring = createRing(slotted, [member('S1', ...first), member('S2', ...second)]);
-    for (let key = 0; key < 16; key += 1) {
-      let slot = (key * key + 2 * key + 17) % 16;
-      while (![...first, ...second].includes(slot)) slot = (slot + 1) % 16;
-      expect(ring.owner(`${key}`)).toBe(first.includes(slot) ? 'S1' : 'S2');
-    }
-  });
-
-  it('hashes a key that is not only digits', () => {
-    const wide: Assignment = { ...slotted, slots: 512, virtualNodes: 1 };
-    const ring = createRing(wide, [member('S1', 5)]);
-    for (const key of [':', '1:', '/1']) {
-      const i = hashKey(key) % 512;
-      expect(ring.explain(key)?.position).toBe((i * i + 2 * i + 17) % 512);
-    }
-  });
-});
-
-describe('a ring', () => {
-  it('has its members in order of joining and then by name, however they are given', () => {
-    const members = [
-      { name: 'S1', joined: 3, weight: 1 },
-      { name: 'S4', joined: 1, weight: 1 },
-      { name: 'S3', joined: 2, weight: 1 },
-      { name: 'S2', joined: 2, weight: 1 },
-    ];
-    for (const given of [members, members.toReversed()])
-      expect(createRing(hashed, given).members.map(({ name }) => name)).toEqual(['S4', 'S2', 'S3', 'S1']);
-  });
-
-  it('has frozen copies of the slots of its members', () => {
-    const slots = [3, 9];
-    const [first] = createRing(slotted, [member('S1', ...slots)]).members;
-    expect(first?.slots).toEqual(slots);
-    expect(Object.isFrozen(first?.slots)).toBe(true);
-  });
-
-  it('names each replica once among the successors of a key', () => {
-    const ring = createRing(
-      { ...hashed, virtualNodes: 8 },
-      ['S1', 'S2', 'S3'].map((name, at) => ({ name, joined: at + 1, weight: 1 })),
-    );
-    for (let key = 0; key < 50; key += 1)
-      expect([...ring.successors(`${key}`)].toSorted()).toEqual(['S1', 'S2', 'S3']);
-  });
-
-  it('differs from another one in each parameter that differs', () => {
-    expect(differingParameters(slotted, { ...slotted, slots: 32, virtualNodes: 3 })).toEqual([
-      'slots: 16 here, 32 in Redis',
-      'virtualNodes: 2 here, 3 in Redis',
-    ]);
-    expect(differingParameters(hashed, { ...hashed, virtualNodes: 3 })).toEqual([
-      'virtualNodes: 2 here, 3 in Redis',
-    ]);
-    expect(differingParameters(hashed, slotted)).toEqual(['strategy: murmur3 here, assignment in Redis']);
   });
 });

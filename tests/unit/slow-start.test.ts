@@ -86,7 +86,7 @@ describe('a slow start', () => {
     expect(firstSlowStart([undefined], 0, 50_000)).toBeUndefined();
   });
 
-  it('makes a step as soon as its time is over', () => {
+  it('makes a step once it is due, and does not catch up', () => {
     const next = (now: number): unknown => nextSlowStart({ tenths: 1, since: 0, endsAt: 4500 }, 4500, now);
     expect(next(499)).toBeUndefined();
     expect(next(500)).toEqual({ tenths: 2, since: 500, endsAt: 4500 });
